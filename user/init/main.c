@@ -1,0 +1,152 @@
+/*
+ * main.c - PID 1.
+ *
+ * Started by a launcher it serves the port: one command, then the end of the machine. Started
+ * without one - an image booted by itself - it runs its arguments, or a shell, on the console.
+ */
+#include "init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/reboot.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The port needs an answer from the host to have a name; more than this means there is none. */
+#define PORT_WAIT_MS	3000
+
+#define BOOT_MODULES	"/lib/modules/boot.list"
+
+static struct port port;
+/*
+ * A kernel with modules is Linux. It takes long to power off, or cannot; a reset ends the emulator
+ * just as well, and at once.
+ */
+static bool has_modules;
+
+void power_off(void)
+{
+	sync();
+	reboot(has_modules ? RB_AUTOBOOT : RB_POWER_OFF);
+	for (;;)
+		pause();
+}
+
+void fatal(const char *what)
+{
+	fprintf(stderr, "init: %s: %s\n", what, strerror(errno));
+	power_off();
+}
+
+/* Standard files on the console, for init's own words; a kernel may have opened them already. */
+static void open_console(void)
+{
+	int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+	for (int i = 0; fd >= 0 && i < 3; i++)
+		dup2(fd, i);
+	if (fd > 2)
+		close(fd);
+}
+
+static void run_on_console(char **argv)
+{
+	static char *shell[] = { "/bin/sh", "-l", NULL };
+	static char *environment[] = {
+		"HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"TERM=vt100", "USER=root", NULL,
+	};
+	pid_t pid = fork();
+	int status;
+
+	if (pid < 0)
+		fatal("fork");
+	if (pid == 0) {
+		setsid();
+		ioctl(0, TIOCSCTTY, 1);
+		signal(SIGPIPE, SIG_DFL);
+		if (!argv[0])
+			argv = shell;
+		if (chdir("/root") < 0)
+			(void)!chdir("/");
+		execve(argv[0], argv, environment);
+		fprintf(stderr, "init: %s: %s\n", argv[0], strerror(errno));
+		_exit(127);
+	}
+	for (pid_t ended = 0; ended != pid; ) {
+		ended = waitpid(-1, &status, 0);
+		if (ended < 0 && errno != EINTR)
+			break;
+	}
+	sync();
+}
+
+/* Waits for START and returns a copy that lives as long as the command. */
+static struct protocol_head *receive_start(void)
+{
+	const struct protocol_head *frame;
+	struct protocol_head *copy;
+	size_t whole;
+
+	while (!(frame = port_frame(&port))) {
+		port_wait(&port, -1);
+		port_write(&port);
+		port_read(&port);
+	}
+	if (frame->type != PROTOCOL_START)
+		fatal("the launcher did not begin with START");
+	whole = sizeof(*frame) + frame->length;
+	copy = malloc(whole);
+	if (!copy)
+		fatal("no memory for the arguments");
+	memcpy(copy, frame, whole);
+	port_frame_done(&port);
+	return copy;
+}
+
+static void serve_launcher(void)
+{
+	const struct protocol_hello hello = { .version = PROTOCOL_VERSION };
+	struct protocol_exit result = { 0 };
+	struct command command;
+	const char *why = "";
+	struct child child;
+
+	port_send(&port, PROTOCOL_HELLO, 0, &hello, sizeof(hello));
+	port_write(&port);
+	if (!command_decode(&command, receive_start()))
+		fatal("malformed START");
+	session_init();
+	if (!mounts_root(command.flags, &why)) {
+		port_send_text(&port, PROTOCOL_ERROR, "init: cannot mount %s: %s", why,
+			       strerror(errno));
+		result.value = 125;
+	} else {
+		result.value = (uint32_t)spawn(&port, &command, &child);
+		if (result.value == 0)
+			session_run(&port, &child, &result);
+	}
+	sync();
+	port_send(&port, PROTOCOL_EXIT, 0, &result, sizeof(result));
+	port_flush(&port);
+}
+
+int main(int argc, char **argv)
+{
+	(void)argc;
+	mounts_early();
+	open_console();
+	sethostname("tine", 4);
+	has_modules = access(BOOT_MODULES, F_OK) == 0;
+	mounts_modules(BOOT_MODULES);
+	if (strcmp(argv[0], "/bin/console") != 0 && port_open(&port, PORT_WAIT_MS))
+		serve_launcher();
+	else
+		run_on_console(argv + 1);
+	power_off();
+}
