@@ -23,6 +23,10 @@ struct list {
 
 #define LIST_INIT(name) {&(name), &(name)}
 
+/* The same type under the name that most headers use: a list's head, or a link of that type. */
+#define list_head list
+#define LIST_HEAD_INIT(name) LIST_INIT(name)
+
 static inline void list_init(struct list *list)
 {
 	list->next = list;
