@@ -42,3 +42,7 @@ $(O)/initramfs.cpio.gz: $(O)/initramfs.cpio
 
 $(O)/initramfs.cpio.zst: $(O)/initramfs.cpio
 	$(Q)zstd -q -19 -f -o $@ $<
+
+.PHONY: image
+image: $(O)/initramfs.cpio
+all: image

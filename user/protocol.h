@@ -75,6 +75,8 @@ enum {
 	/* The 9p share PROTOCOL_ROOT_TAG becomes the root: below an overlay, or written to directly. */
 	START_ROOT_OVERLAY	= 1u << 4,
 	START_ROOT_WRITE	= 1u << 5,
+	/* stdout and stderr are one file on the host: one pipe keeps what is written in its order. */
+	START_STDERR_IS_STDOUT	= 1u << 6,
 };
 
 #define PROTOCOL_ROOT_TAG	"root"

@@ -134,6 +134,12 @@ static bool open_pipes(const struct command *command, struct child *child, int s
 				return false;
 			continue;
 		}
+		if (i == 2 && (command->flags & START_STDERR_IS_STDOUT)) {
+			pipes->child[2] = fcntl(pipes->child[1], F_DUPFD_CLOEXEC, 3);
+			if (pipes->child[2] < 0)
+				return false;
+			continue;
+		}
 		if (pipe2(ends, O_CLOEXEC) < 0)
 			return false;
 		pipes->child[i] = ends[i == 0 ? 0 : 1];

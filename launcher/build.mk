@@ -1,0 +1,16 @@
+# The `tine` command of the host. O and Q come from the top Makefile.
+
+O ?= build
+HOST_CC ?= gcc
+LAUNCHER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wshadow
+LAUNCHER_SOURCES := $(wildcard launcher/*.c)
+LAUNCHER_HEADERS := $(wildcard launcher/*.h) user/protocol.h
+
+$(O)/launcher/tine: $(LAUNCHER_SOURCES) $(LAUNCHER_HEADERS) launcher/build.mk
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(LAUNCHER_CFLAGS) -o $@.new $(LAUNCHER_SOURCES)
+	$(Q)mv $@.new $@
+
+.PHONY: launcher
+launcher: $(O)/launcher/tine
+all: launcher

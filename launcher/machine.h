@@ -1,0 +1,17 @@
+/*
+ * machine.h - the emulator's command line for a run.
+ */
+#pragma once
+
+#include "kernel.h"
+#include "options.h"
+#include "text.h"
+
+/* Files that the emulator inherits. */
+struct machine_files {
+	const char *log;	/* path it appends the first serial port's output to */
+	int port;		/* its end of the socket pair to init */
+};
+
+void machine_command(struct strings *command, const struct options *options,
+		     const struct kernel *kernel, const struct machine_files *files);

@@ -1,0 +1,78 @@
+/*
+ * run.c - one run of a command in a machine of its own: kernel, machine, session, end.
+ */
+#include "run.h"
+
+#include "crash.h"
+#include "emulator.h"
+#include "kernel.h"
+#include "machine.h"
+#include "session.h"
+#include "text.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void check_root(struct options *options)
+{
+	struct stat status;
+
+	if (!options->root)
+		return;
+	if (stat(options->root, &status) < 0)
+		die(STATUS_USAGE, "--root %s: %s", options->root, strerror(errno));
+	if (!S_ISDIR(status.st_mode))
+		die(STATUS_USAGE, "--root %s: not a directory", options->root);
+	options->root = realpath(options->root, NULL);
+	if (!options->root)
+		die(STATUS_USAGE, "--root: %s", strerror(errno));
+}
+
+static int dry_run(const struct options *options, const struct kernel *kernel)
+{
+	const struct machine_files files = {
+		.log = options->log ? options->log : "/dev/null", .port = 3,
+	};
+	struct strings command = { 0 };
+
+	machine_command(&command, options, kernel, &files);
+	strings_print_quoted(&command);
+	return 0;
+}
+
+int run(const struct options *given)
+{
+	struct options options = *given;
+	struct strings command = { 0 };
+	struct emulator emulator;
+	struct kernel kernel;
+	enum session_end end;
+	int status;
+
+	check_root(&options);
+	kernel_choose(&kernel, &options);
+	if (options.dry_run)
+		return dry_run(&options, &kernel);
+	session_prepare();
+	emulator_prepare(&emulator, options.log);
+	machine_command(&command, &options, &kernel,
+			&(struct machine_files){ .log = emulator.log_path, .port = emulator.peer });
+	emulator_start(&emulator, &command);
+	if (options.gdb_port)
+		complain("waiting for a debugger: gdb %s -ex 'target remote :%u'", kernel.path,
+			 options.gdb_port);
+	end = session_run(&emulator, &options, &status);
+	emulator_finish_log(&emulator);
+	switch (end) {
+	case SESSION_CRASHED:
+		crash_report(&emulator, &kernel);
+		return STATUS_FAILED;
+	case SESSION_TIMEOUT:
+		complain("the time of %g s was up", options.timeout_ms / 1000.0);
+		return STATUS_TIMEOUT;
+	default:
+		return status;
+	}
+}
