@@ -351,7 +351,6 @@ static void session_step(struct session *session)
 {
 	const struct protocol_head *head;
 
-	session_poll(session);
 	port_read(session->port);
 	while ((head = port_frame(session->port))) {
 		take_frame(session, head);
@@ -380,9 +379,9 @@ void session_run(struct port *port, const struct child *child, struct protocol_e
 	inflows[IN_STDIN].stream = STREAM_STDIN;
 	inflows[IN_TERMINAL].fd = child->terminal;
 	inflows[IN_TERMINAL].stream = STREAM_TERMINAL;
-	reap(&session);
-	while (!session.ended || !is_drained(&session))
-		session_step(&session);
+	/* First what came along with START: poll() would not tell of it again. */
+	for (session_step(&session); !session.ended || !is_drained(&session); session_step(&session))
+		session_poll(&session);
 	result->by_signal = WIFSIGNALED(session.status);
 	result->value = (uint32_t)(result->by_signal ? WTERMSIG(session.status) :
 				   WEXITSTATUS(session.status));
