@@ -1,0 +1,63 @@
+/*
+ * 9p: a directory of the host as a file system (mount type "9p", source: the device's mount tag).
+ *
+ * Inodes are known by the server's qid path: hard links meet in one inode. Attributes and names are
+ * cached; `cache=loose` never asks again (nobody else changes the tree), otherwise they are asked
+ * for after P9_FRESH_NS. Writes go through: when write(2) returns, the host has the bytes.
+ */
+#pragma once
+
+#include "fs/p9/client.h"
+#include "lib/hlist.h"
+#include "vfs/inode.h"
+
+#define P9_FRESH_NS 1000000000ULL
+#define P9_INODE_BUCKETS 256
+#define P9_READ_AHEAD_PAGES 32
+
+struct p9_super {
+	struct super super;
+	struct p9_client *client;
+	bool loose;
+	struct spinlock lock;
+	struct hlist_head inodes[P9_INODE_BUCKETS] GUARDED_BY(&lock);
+};
+
+struct p9_inode {
+	struct inode inode;
+	struct hlist_node hash_node;		/* super's lock */
+	uint32_t fid;				/* [I] walked, never opened */
+	struct mutex open_mutex;
+	uint32_t read_fid, write_fid;		/* open_mutex; P9_NO_FID: not opened yet */
+	uint64_t refreshed_ns;			/* [a] when the attributes were asked for */
+	struct object object;
+};
+
+static inline struct p9_inode *p9_inode_of(const struct inode *inode)
+{
+	return (struct p9_inode *)inode;	/* first member */
+}
+
+static inline struct p9_super *p9_super_of(const struct inode *inode)
+{
+	return (struct p9_super *)inode->super;
+}
+
+static inline struct p9_client *p9_client_of(const struct inode *inode)
+{
+	return p9_super_of(inode)->client;
+}
+
+extern const struct inode_ops p9_inode_ops;
+extern const struct file_ops p9_file_ops, p9_dir_ops;
+extern const struct object_ops p9_object_ops;
+
+/* The inode of a walked fid, which it takes over (also on failure: clunked). Counted. */
+must_check int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out);
+void p9_inode_evict(struct inode *inode);
+/* Asks the server for the attributes when they are older than allowed (or `now`). */
+must_check int p9_inode_refresh(struct inode *inode, bool now);
+/* The fid for reading or writing pages, opened on first use. */
+must_check int p9_inode_open_fid(struct p9_inode *pi, bool for_write, uint32_t *fid);
+must_check int p9_file_open(struct inode *inode, struct file *file);
+void p9_init(void);

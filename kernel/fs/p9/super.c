@@ -1,0 +1,303 @@
+/*
+ * Mounting, the table of inodes, attributes.
+ */
+#include "abi/errno.h"
+#include "abi/mount.h"
+#include "fs/p9/p9.h"
+#include "lib/hash.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+#include "vfs/dentry.h"
+#include "vfs/mount.h"
+
+#define P9_MAGIC 0x01021997
+
+static struct slab_cache *inode_cache;
+
+static struct hlist_head *inode_bucket(struct p9_super *super, uint64_t qid_path)
+{
+	return &super->inodes[hash_u64(qid_path) % P9_INODE_BUCKETS];
+}
+
+/* A dying inode (count 0) is passed over: its evict will take it off the list. */
+static struct inode *inode_find(struct p9_super *super, uint64_t qid_path) REQUIRES(&super->lock)
+{
+	struct hlist_node *at = inode_bucket(super, qid_path)->first;
+
+	for (; at != NULL; at = at->next) {
+		struct p9_inode *pi = container_of(at, struct p9_inode, hash_node);
+
+		if (pi->inode.number == qid_path && refcount_try_get(&pi->inode.references))
+			return &pi->inode;
+	}
+	return NULL;
+}
+
+static void inode_apply(struct p9_inode *pi, const struct p9_attr *attr)
+{
+	struct inode *inode = &pi->inode;
+
+	spin_lock(&inode->lock);
+	inode->mode = (inode->mode & S_IFMT) | (attr->mode & ~(uint32_t)S_IFMT);
+	inode->uid = attr->uid;
+	inode->gid = attr->gid;
+	inode->nlink = (uint32_t)attr->nlink;
+	inode->atime = (struct abi_timespec){ (int64_t)attr->atime_sec, (int64_t)attr->atime_nsec };
+	inode->mtime = (struct abi_timespec){ (int64_t)attr->mtime_sec, (int64_t)attr->mtime_nsec };
+	inode->ctime = (struct abi_timespec){ (int64_t)attr->ctime_sec, (int64_t)attr->ctime_nsec };
+	inode->blocks_512 = attr->blocks;
+	spin_unlock(&inode->lock);
+	__atomic_store_n(&pi->refreshed_ns, clock_ns(), __ATOMIC_RELAXED);
+}
+
+static struct inode *inode_make(struct p9_super *super, uint32_t fid, const struct p9_attr *attr)
+{
+	struct p9_inode *pi = slab_allocate_zeroed(inode_cache);
+
+	if (pi == NULL)
+		return NULL;
+	inode_init(&pi->inode, &super->super, attr->mode);
+	pi->inode.ops = &p9_inode_ops;
+	pi->inode.file_ops = S_ISDIR(attr->mode) ? &p9_dir_ops : &p9_file_ops;
+	pi->inode.number = attr->qid.path;
+	pi->inode.rdev = attr->rdev;
+	pi->fid = fid;
+	pi->read_fid = P9_NO_FID;
+	pi->write_fid = P9_NO_FID;
+	mutex_init(&pi->open_mutex);
+	inode_apply(pi, attr);
+	if (S_ISREG(attr->mode)) {
+		object_init(&pi->object, &p9_object_ops);
+		pi->object.size_bytes = attr->size;
+		pi->inode.object = &pi->object;
+	}
+	return &pi->inode;
+}
+
+/* The new inode goes into the table, unless somebody else was faster: then that one is returned. */
+static struct inode *inode_publish(struct p9_super *super, struct inode *made)
+{
+	struct inode *other;
+
+	spin_lock(&super->lock);
+	other = inode_find(super, made->number);
+	if (other == NULL)
+		hlist_push_front(inode_bucket(super, made->number),
+				 &p9_inode_of(made)->hash_node);
+	spin_unlock(&super->lock);
+	if (other == NULL)
+		return made;
+	inode_put(made);
+	return other;
+}
+
+int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out)
+{
+	struct p9_attr attr;
+	struct inode *inode;
+	int error = p9_getattr(super->client, fid, &attr);
+
+	if (error == 0) {
+		spin_lock(&super->lock);
+		inode = inode_find(super, attr.qid.path);
+		spin_unlock(&super->lock);
+		if (inode != NULL && ((inode->mode ^ attr.mode) & S_IFMT) == 0) {
+			inode_apply(p9_inode_of(inode), &attr);
+			*out = inode;
+			p9_clunk(super->client, fid);
+			return 0;
+		}
+		if (inode != NULL)		/* the server reuses the number for another kind */
+			inode_put(inode);
+		inode = inode_make(super, fid, &attr);
+		error = inode != NULL ? 0 : -ENOMEM;
+	}
+	if (error != 0) {
+		p9_clunk(super->client, fid);
+		return error;
+	}
+	*out = inode_publish(super, inode);
+	return 0;
+}
+
+void p9_inode_evict(struct inode *inode)
+{
+	struct p9_inode *pi = p9_inode_of(inode);
+	struct p9_super *super = p9_super_of(inode);
+	struct p9_client *c = super->client;
+
+	spin_lock(&super->lock);
+	if (hlist_is_linked(&pi->hash_node))
+		hlist_remove(&pi->hash_node);
+	spin_unlock(&super->lock);
+	if (inode->object != NULL) {
+		/* Errors were reported to whoever wrote; a mapping's late ones have no one left. */
+		int error = object_sync(&pi->object, 0, UINT64_MAX);
+
+		(void)error;
+		object_fini(&pi->object);
+	}
+	if (pi->read_fid != P9_NO_FID)
+		p9_clunk(c, pi->read_fid);
+	if (pi->write_fid != P9_NO_FID)
+		p9_clunk(c, pi->write_fid);
+	p9_clunk(c, pi->fid);
+	slab_free(inode_cache, pi);
+}
+
+/* A file that became another size on the host: the cache beyond or at the change is dropped. */
+static void inode_follow_size(struct p9_inode *pi, const struct p9_attr *attr)
+{
+	struct inode *inode = &pi->inode;
+
+	if (inode->object == NULL)
+		return;
+	if (inode->mtime.tv_sec != (int64_t)attr->mtime_sec ||
+	    inode->mtime.tv_nsec != (int64_t)attr->mtime_nsec) {
+		if (attr->size != inode_size(inode))
+			object_truncate(&pi->object, attr->size);
+		object_drop_clean(&pi->object);
+	}
+}
+
+int p9_inode_refresh(struct inode *inode, bool now)
+{
+	struct p9_inode *pi = p9_inode_of(inode);
+	uint64_t age = clock_ns() - __atomic_load_n(&pi->refreshed_ns, __ATOMIC_RELAXED);
+	struct p9_attr attr;
+	int error;
+
+	if (!now && (p9_super_of(inode)->loose || age < P9_FRESH_NS))
+		return 0;
+	error = p9_getattr(p9_client_of(inode), pi->fid, &attr);
+	if (error == 0) {
+		if (!now)
+			inode_follow_size(pi, &attr);
+		inode_apply(pi, &attr);
+	}
+	return error;
+}
+
+int p9_inode_open_fid(struct p9_inode *pi, bool for_write, uint32_t *fid)
+{
+	struct p9_client *c = p9_client_of(&pi->inode);
+	uint32_t *kept = for_write ? &pi->write_fid : &pi->read_fid;
+	uint32_t made;
+	int error = 0;
+
+	mutex_lock(&pi->open_mutex);
+	if (*kept == P9_NO_FID) {
+		error = p9_walk(c, pi->fid, NULL, 0, &made);
+		if (error == 0) {
+			error = p9_open(c, made, for_write ? 1 : 0);	/* O_WRONLY, O_RDONLY */
+			if (error == 0)
+				*kept = made;
+			else
+				p9_clunk(c, made);
+		}
+	}
+	*fid = *kept;
+	mutex_unlock(&pi->open_mutex);
+	return error;
+}
+
+static int p9_super_statfs(struct super *super, struct abi_statfs *out)
+{
+	struct p9_statfs s;
+	int error = p9_statfs(((struct p9_super *)super)->client,
+			      p9_inode_of(super->root->inode)->fid, &s);
+
+	if (error != 0)
+		return error;
+	out->f_type = P9_MAGIC;
+	out->f_bsize = s.bsize;
+	out->f_frsize = s.bsize;
+	out->f_blocks = s.blocks;
+	out->f_bfree = s.bfree;
+	out->f_bavail = s.bavail;
+	out->f_files = s.files;
+	out->f_ffree = s.ffree;
+	out->f_namelen = s.namelen;
+	return 0;
+}
+
+static void p9_super_destroy(struct super *super)
+{
+	p9_client_destroy(((struct p9_super *)super)->client);
+	kfree(super);
+}
+
+static const struct super_ops p9_super_ops = {
+	.statfs = p9_super_statfs,
+	.destroy = p9_super_destroy,
+};
+
+static bool has_option(const char *options, const char *wanted)
+{
+	size_t n = strlen(wanted);
+
+	for (const char *at = options; at != NULL; at = strchr(at, ',')) {
+		if (*at == ',')
+			at++;
+		if (strncmp(at, wanted, n) == 0 && (at[n] == '\0' || at[n] == ','))
+			return true;
+	}
+	return false;
+}
+
+static int p9_mount_client(struct p9_super *p, struct p9_transport *transport)
+{
+	struct inode *root;
+	uint32_t fid;
+	int error = p9_client_create(transport, "", &fid, &p->client);
+
+	if (error != 0)
+		return error;
+	error = p9_inode_get(p, fid, &root);
+	if (error == 0) {
+		p->super.root = dentry_create_root(&p->super, root);
+		if (p->super.root != NULL)
+			return 0;
+		inode_put(root);
+		error = -ENOMEM;
+	}
+	p9_client_destroy(p->client);
+	return error;
+}
+
+static int p9_mount(const struct fs_type *type, const char *source, const char *options,
+		    uint32_t flags, struct super **out)
+{
+	struct p9_transport *transport = source != NULL ? p9_transport_find(source) : NULL;
+	struct p9_super *p;
+	int error;
+
+	if (transport == NULL)
+		return -ENOENT;
+	p = kzalloc(sizeof(*p));
+	if (p == NULL)
+		return -ENOMEM;
+	spin_init(&p->lock, RANK_DENTRY);
+	p->loose = options != NULL && has_option(options, "cache=loose");
+	p->super.ops = &p9_super_ops;
+	p->super.type = type;
+	refcount_init(&p->super.references);
+	p->super.magic = P9_MAGIC;
+	p->super.name_max = NAME_MAX_BYTES;
+	p->super.read_only = (flags & MS_RDONLY) != 0;
+	error = p9_mount_client(p, transport);
+	if (error != 0) {
+		kfree(p);
+		return error;
+	}
+	*out = &p->super;
+	return 0;
+}
+
+static struct fs_type p9_type = { .name = "9p", .mount = p9_mount };
+
+void p9_init(void)
+{
+	inode_cache = slab_cache_create("p9_inode", sizeof(struct p9_inode), 64);
+	fs_type_register(&p9_type);
+}
