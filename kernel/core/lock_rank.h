@@ -30,9 +30,9 @@ enum lock_rank {
 	RANK_WAIT_QUEUE_NESTED_LAST = RANK_WAIT_QUEUE_NESTED + 5,
 	RANK_POLL_WAIT,		/* one poll(2) asleep: woken from any of the above */
 	RANK_EPOLL_READY,	/* an epoll's ready list: filled from wait queue callbacks, a leaf */
-	RANK_TIMER,		/* timer queues: callbacks run without it */
 	RANK_THREAD,		/* a thread's state and its wake-up */
 	RANK_RUNQUEUE,		/* a processor's run queue: two are taken in address order */
+	RANK_TIMER,		/* timer queues: callbacks run without it; run queues arm slices */
 	RANK_IPI,		/* cross calls */
 	RANK_SLAB,		/* a cache's lists: takes pages */
 	RANK_KVMAP,		/* kernel virtual ranges */

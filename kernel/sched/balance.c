@@ -1,0 +1,112 @@
+/*
+ * Work moves between processors: an idle one pulls, and at a slice's end now and then a busy one
+ * pushes to one with less to do. Nothing runs periodically on a processor with one thread.
+ *
+ * Queue lengths and loads are read without locks as hints; what moves is chosen under both locks.
+ */
+#include "sched/sched_internal.h"
+
+#define BALANCE_INTERVAL_NS (50 * NSEC_PER_MSEC)
+
+/* Moves t, which waits on `from`, to `to`. Its lag goes with it. */
+static void move(struct runqueue *from, struct runqueue *to, struct thread *t, uint64_t now)
+	REQUIRES(&from->lock, &to->lock)
+{
+	uint64_t since = t->runnable_since_ns;
+
+	runqueue_remove(from, t);
+	runqueue_add(to, t, now);
+	t->runnable_since_ns = since;
+}
+
+/* The processor with most threads waiting; NULL when none has any. */
+static struct runqueue *longest_other(const struct runqueue *rq)
+{
+	cpu_mask_t mask = atomic32_load(&sched_online_mask) & ~cpu_bit(rq->cpu);
+	struct runqueue *longest = NULL;
+	uint32_t most = 0;
+
+	for (; mask != 0; mask &= mask - 1) {
+		struct runqueue *other = runqueue_of((uint32_t)__builtin_ctz(mask));
+		uint32_t queued = read_once(other->queued);
+
+		if (queued > most) {
+			most = queued;
+			longest = other;
+		}
+	}
+	return longest;
+}
+
+static bool pull_from(struct runqueue *rq, struct runqueue *from)
+{
+	struct thread *t;
+
+	spin_lock_pair(&rq->lock, &from->lock);
+	t = runqueue_find_movable(from, rq->cpu);
+	if (t != NULL)
+		move(from, rq, t, clock_ns());
+	spin_unlock_pair(&rq->lock, &from->lock);
+	return t != NULL;
+}
+
+bool balance_pull(struct runqueue *rq)
+{
+	cpu_mask_t mask = atomic32_load(&sched_online_mask) & ~cpu_bit(rq->cpu);
+	struct runqueue *longest = longest_other(rq);
+
+	if (longest == NULL)
+		return false;
+	if (pull_from(rq, longest))
+		return true;
+	/* The longest queue's threads may not come here; another's may. */
+	for (; mask != 0; mask &= mask - 1) {
+		struct runqueue *other = runqueue_of((uint32_t)__builtin_ctz(mask));
+
+		if (other != longest && read_once(other->queued) != 0 && pull_from(rq, other))
+			return true;
+	}
+	return false;
+}
+
+static struct runqueue *least_loaded_other(const struct runqueue *rq)
+{
+	cpu_mask_t mask = atomic32_load(&sched_online_mask) & ~cpu_bit(rq->cpu);
+	struct runqueue *best = NULL;
+	uint64_t least = UINT64_MAX;
+
+	for (; mask != 0; mask &= mask - 1) {
+		struct runqueue *other = runqueue_of((uint32_t)__builtin_ctz(mask));
+		uint64_t load = read_once(other->load);
+
+		if (load < least) {
+			least = load;
+			best = other;
+		}
+	}
+	return best;
+}
+
+/*
+ * A move must not leave the other with more than this one had. When it makes them change places
+ * (three equal threads on two processors), moving still shares the shortage among all.
+ */
+void balance_push(struct runqueue *rq, uint64_t now)
+{
+	struct runqueue *to = least_loaded_other(rq);
+	enum kick kick = KICK_NONE;
+	struct thread *t;
+
+	rq->next_balance_ns = now + BALANCE_INTERVAL_NS;
+	if (to == NULL || read_once(to->load) >= read_once(rq->load))
+		return;
+	spin_lock_pair(&rq->lock, &to->lock);
+	t = runqueue_find_movable(rq, to->cpu);
+	if (t != NULL && to->load + t->weight <= rq->load) {
+		move(rq, to, t, now);
+		kick = runqueue_announce(to, t, now);
+	}
+	spin_unlock_pair(&rq->lock, &to->lock);
+	if (kick == KICK_IPI)
+		ipi_reschedule(to->cpu);
+}

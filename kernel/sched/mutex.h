@@ -1,0 +1,34 @@
+/*
+ * Sleeping locks: a mutex, and a reader-writer lock that prefers writers. Held across sleeps;
+ * never taken in an interrupt handler or under a spin lock. Order between them is stated in
+ * doc/locking.md and checked in debug builds by class rank.
+ */
+#pragma once
+
+#include "sched/wait.h"
+
+struct CAPABILITY("mutex") mutex {
+	atomic32_t state;		/* 0 free, 1 held, 2 held with waiters */
+	struct thread *owner;		/* debug */
+	struct wait_queue waiters;
+};
+
+void mutex_init(struct mutex *m);
+void mutex_lock(struct mutex *m) ACQUIRES(m) EXCLUDES(&preempt_off);
+/* -EINTR when a fatal signal arrives first. */
+must_check int mutex_lock_killable(struct mutex *m) TRY_ACQUIRES(0, m);
+must_check bool mutex_try_lock(struct mutex *m) TRY_ACQUIRES(true, m);
+void mutex_unlock(struct mutex *m) RELEASES(m);
+bool mutex_is_held(const struct mutex *m);	/* debug: by this thread; release: by anyone */
+
+struct CAPABILITY("rwlock") rwlock {
+	atomic32_t state;		/* held by a writer, writers waiting, readers: rwlock.c */
+	struct wait_queue readers;	/* waiting */
+	struct wait_queue writers;
+};
+
+void rwlock_init(struct rwlock *l);
+void rwlock_read_lock(struct rwlock *l) ACQUIRES_SHARED(l) EXCLUDES(&preempt_off);
+void rwlock_read_unlock(struct rwlock *l) RELEASES_SHARED(l);
+void rwlock_write_lock(struct rwlock *l) ACQUIRES(l) EXCLUDES(&preempt_off);
+void rwlock_write_unlock(struct rwlock *l) RELEASES(l);

@@ -1,0 +1,121 @@
+/*
+ * The run queue of a processor and what the files of sched/ share. Private to this folder.
+ *
+ * Locking: everything in struct runqueue is under its `lock`, taken with interrupts off; fields
+ * marked [r] are also read without it, as hints that a later step repeats under the lock.
+ * A thread's `lock` comes before a run queue's; two run queues are taken by spin_lock_pair().
+ */
+#pragma once
+
+#include "core/clock.h"
+#include "core/ipi.h"
+#include "sched/sched.h"
+
+#define NICE_0_WEIGHT 1024u
+#define RT_LEVELS (RT_PRIORITY_MAX + 1)
+
+struct runqueue {
+	struct spinlock lock;
+	uint32_t cpu;			/* [I] */
+	struct thread *idle;		/* [I] */
+	struct thread *current;		/* [r] as cpu->current, for other processors */
+	struct thread *previous;	/* from the choice of the next to the end of the switch */
+	bool push_previous;		/* its affinity forbids this processor: it moves on */
+	bool kicked;			/* an IPI is on its way; cleared when it looks */
+	uint32_t queued;		/* [r] threads waiting here, without the running one */
+	uint64_t load;			/* [r] weights of the waiting and the running */
+
+	struct rb_root fair;		/* by deadline, waiting ones; fair_update() */
+	uint64_t fair_load;		/* their weights */
+	__int128 fair_sum;		/* their weight * (virtual_ns - fair_base) */
+	uint64_t fair_base;
+
+	uint32_t rt_queued;
+	uint64_t rt_levels[2];		/* bit set: rt[n] is not empty */
+	struct list_head rt[RT_LEVELS];
+
+	uint64_t slice_armed_ns;	/* [r] what timer_set_slice() was last given */
+	uint64_t next_balance_ns;
+	uint64_t switches;		/* [r] */
+	uint64_t idle_since_ns;
+} cache_aligned;
+
+PERCPU_DECLARE(struct runqueue, runqueue);
+
+extern atomic32_t sched_idle_mask;	/* processors that idle and that nobody claimed */
+extern atomic32_t sched_online_mask;
+
+static inline struct runqueue *runqueue_of(uint32_t cpu) { return cpu_of(runqueue, cpu); }
+static inline struct runqueue *runqueue_this(void) { return this_cpu(runqueue); }
+static inline cpu_mask_t cpu_bit(uint32_t cpu) { return (cpu_mask_t)1 << cpu; }
+
+static inline bool policy_is_rt(uint8_t policy)
+{
+	return policy == SCHED_FIFO || policy == SCHED_RR;
+}
+static inline bool thread_is_rt(const struct thread *t) { return policy_is_rt(t->policy); }
+
+static inline uint64_t thread_slice_ns(const struct thread *t)
+{
+	return t->policy == SCHED_RR ? SCHED_RR_SLICE_NS : SCHED_SLICE_NS;
+}
+
+/* --- runqueue.c: the lock is held in all of these -------------------------------------------- */
+
+void runqueue_init(struct runqueue *rq, uint32_t cpu, struct thread *idle);
+/* Gives the running thread the time since it was last charged; renews a served request. */
+void runqueue_charge(struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock);
+/* A thread joins the runnable ones: placed by its lag, queued. */
+void runqueue_add(struct runqueue *rq, struct thread *t, uint64_t now) REQUIRES(&rq->lock);
+/* A waiting thread leaves the runnable ones; its lag is kept in it. */
+void runqueue_remove(struct runqueue *rq, struct thread *t) REQUIRES(&rq->lock);
+/* The running thread leaves the runnable ones (it sleeps, ends or moves). */
+void runqueue_leave_current(struct runqueue *rq) REQUIRES(&rq->lock);
+/* Its parameters changed meanwhile: the running thread joins again, in its place. */
+void runqueue_rejoin_current(struct runqueue *rq) REQUIRES(&rq->lock);
+/* The running thread goes back to wait; `to_back`: behind its equals (slice used up). */
+void runqueue_put_current(struct runqueue *rq, bool to_back) REQUIRES(&rq->lock);
+/* The thread to run next: `current` may be chosen when `current_runs`. NULL: nobody. */
+struct thread *runqueue_pick(struct runqueue *rq, bool current_runs, bool current_to_back)
+	REQUIRES(&rq->lock);
+/* A picked waiting thread leaves the queue to run. */
+void runqueue_take(struct runqueue *rq, struct thread *t) REQUIRES(&rq->lock);
+/* Should `t`, which waits here, take the processor from the running thread? */
+bool runqueue_preempts(struct runqueue *rq, struct thread *t, uint64_t now) REQUIRES(&rq->lock);
+/* The slice of the running thread is used up, or it yields: its request ends now. */
+void runqueue_end_request(struct runqueue *rq, bool give_away) REQUIRES(&rq->lock);
+/* The first waiting thread that may run on `cpu`, best first; looks at a few only. NULL: none. */
+struct thread *runqueue_find_movable(struct runqueue *rq, uint32_t cpu) REQUIRES(&rq->lock);
+
+/* --- policy.c -------------------------------------------------------------------------------- */
+
+void thread_set_weight(struct thread *t, uint8_t policy, int nice);
+
+/* --- switch.c -------------------------------------------------------------------------------- */
+
+/* This processor's queue: when somebody waits, the slice timer is on. */
+void slice_ensure_armed(struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock);
+
+/* --- wake.c ---------------------------------------------------------------------------------- */
+
+/* Puts a thread that is RUNNABLE, on no queue and on no processor on one that it may use. */
+void wake_enqueue(struct thread *t) REQUIRES(&t->lock);
+/* The processor of rq has more to do than before. */
+enum kick { KICK_NONE, KICK_IPI };
+enum kick runqueue_announce(struct runqueue *rq, struct thread *t, uint64_t now)
+	REQUIRES(&rq->lock);
+/* Any processor that the mask allows and that is idle is told to pull. After the enqueue. */
+void wake_idle_helper(cpu_mask_t affinity);
+/* Locks the run queue that `t` belongs to, stable while t->lock is held too. */
+struct runqueue *thread_lock_runqueue(struct thread *t) REQUIRES(&t->lock);
+
+/* --- balance.c ------------------------------------------------------------------------------- */
+
+/* Moves a waiting thread here from a processor that has several; true when one came. */
+bool balance_pull(struct runqueue *rq);
+/* At a slice's end: gives a waiting thread to a processor with less to do. Interrupts off. */
+void balance_push(struct runqueue *rq, uint64_t now);
+
+/* --- stats.c --------------------------------------------------------------------------------- */
+
+void load_init(void);

@@ -1,0 +1,101 @@
+/*
+ * Sleeping: the step from "I shall wait" to off the processor, with a deadline or without.
+ */
+#include "abi/errno.h"
+#include "core/timer.h"
+#include "core/trace.h"
+#include "lib/container_of.h"
+#include "sched/sched_internal.h"
+#include "sched/wait.h"
+
+struct sleep_timer {
+	struct timer timer;
+	struct thread *thread;
+	bool fired;
+};
+
+static void sleep_timer_fire(struct timer *timer)
+{
+	struct sleep_timer *s = container_of(timer, struct sleep_timer, timer);
+
+	write_once(s->fired, true);
+	sched_wake(s->thread);
+}
+
+static bool signal_ends(const struct thread *t, enum wait_mode mode)
+{
+	if (mode == WAIT_INTERRUPTIBLE)
+		return read_once(t->pending_signal);
+	return mode == WAIT_KILLABLE && read_once(t->pending_kill);
+}
+
+/*
+ * SLEEPING unless a wake-up or a signal was faster. The sender of a signal sets the flag, then
+ * looks at the state under the lock: one of the two sees the other.
+ */
+static bool sleep_commit(struct thread *t, enum wait_mode mode)
+{
+	bool sleeps;
+
+	spin_lock(&t->lock);
+	sleeps = !t->woken && !signal_ends(t, mode);
+	if (sleeps) {
+		t->wait_mode = (uint8_t)mode;
+		t->state = THREAD_SLEEPING;
+	}
+	spin_unlock(&t->lock);
+	return sleeps;
+}
+
+static void sleep_until_woken(struct thread *t, enum wait_mode mode)
+{
+	/* Interrupts stay off from the change of state to the switch: a SLEEPING thread is never
+	 * preempted, it leaves. */
+	irq_state_t irq = arch_irq_save();
+
+	if (sleep_commit(t, mode)) {
+		trace_event(TRACE_SLEEP, t->id, (uint64_t)t->wait_reason);
+		sched_switch();
+	}
+	arch_irq_restore(irq);
+}
+
+int wait_sleep(enum wait_mode mode, uint64_t deadline_ns)
+{
+	struct thread *t = thread_current();
+	struct sleep_timer s;
+
+	if (CONFIG_DEBUG)
+		assert_no_spinlock_held("wait_sleep");
+	ASSERT(!t->is_idle);
+	if (deadline_ns == TIME_NEVER) {
+		sleep_until_woken(t, mode);
+	} else {
+		if (clock_ns() >= deadline_ns)
+			return signal_ends(t, mode) ? -ERESTARTSYS : -ETIMEDOUT;
+		s.thread = t;
+		s.fired = false;
+		timer_init(&s.timer, sleep_timer_fire);
+		timer_arm(&s.timer, deadline_ns);
+		sleep_until_woken(t, mode);
+		timer_cancel(&s.timer);
+		if (s.fired)
+			return -ETIMEDOUT;
+	}
+	return signal_ends(t, mode) ? -ERESTARTSYS : 0;
+}
+
+int sched_sleep_until(uint64_t deadline_ns, bool interruptible)
+{
+	enum wait_mode mode = interruptible ? WAIT_INTERRUPTIBLE : WAIT_UNINTERRUPTIBLE;
+	struct thread *t = thread_current();
+	int error;
+
+	do {
+		write_once(t->woken, false);
+		full_barrier();
+		error = wait_sleep(mode, deadline_ns);
+	} while (error == 0);
+	write_once(t->woken, true);
+	return error == -ETIMEDOUT ? 0 : -EINTR;
+}

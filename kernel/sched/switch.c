@@ -1,0 +1,325 @@
+/*
+ * The switch from one thread to the next, and when it may happen. Theory statement.
+ *
+ * Problem. A processor's `current`, its stack and its run queue must change as one; a stack must
+ * not be resumed while it is still in use elsewhere; and a switch must never cost a thread its
+ * turn.
+ *
+ * Idea. sched_switch() alone changes cpu->current, and it does so under the run queue's lock, which
+ * is held across arch_context_switch(): the thread switched to lets it go, in switch_finish(). So
+ * whoever holds a run queue's lock sees no switch half done, on_cpu of the thread left is clear
+ * when the lock is free, and a wake-up that finds on_cpu set needs only that lock to know whether
+ * the thread is gone (queue it) or has not left yet (let it stay: wake.c).
+ *
+ * The thread left behind by the switch is finished by the next one: a DEAD one loses the reference
+ * that it held of itself (its stack is out of use only now), one whose affinity forbids this
+ * processor is queued elsewhere.
+ *
+ * Interrupts are off from before the lock until after it; preempt_count is one (the lock) on both
+ * sides. A thread's first switch ends in thread_first_switch_done() instead of in the second half
+ * of sched_switch().
+ *
+ * Headway (design chapter 5). Reasons to switch are bits: PREEMPT (a wake-up, an IPI), YIELD and
+ * SLICE (the timer). PREEMPT is answered by the policy: a thread it takes the processor from keeps
+ * its deadline and gains lag, so it is soon the earliest, and real-time threads may starve it by
+ * definition. SLICE is answered by headway_slice_may_switch():
+ *
+ *  - From user mode: allowed when the interrupted pc differs from the pc of the last return to user
+ *    mode (user_pc): some instruction has retired since. If they are equal, nothing may have
+ *    retired (the timer was pending at the way out, as with a periodic tick and a slow switch: the
+ *    design's livelock), and the expiry is refused: a stall is counted, the thread stays and gets a
+ *    new slice. The second refusal in one dispatch is not made: an instruction that jumps to itself
+ *    looks the same, and a refused expiry costs no switch, so between the two the thread had the
+ *    processor for a period less a short handler. That this is more than nothing is the one
+ *    assumption: a machine whose timer period is shorter than a handler that only counts runs
+ *    nothing under any scheduler.
+ *  - From kernel mode: work done in a system call or a fault is headway of its own. Allowed when
+ *    the thread has been in user mode since it was switched in (then it entered the kernel from
+ *    there and ran in it), or at the second expiry; the first is put off (deferral), since the
+ *    timer may have been pending where the thread was resumed. When the interrupt hit a section
+ *    with preemption off, the switch comes at that section's end: the kernel moved on by then.
+ *
+ * So each dispatch retires at least one instruction of the thread, in user mode unless the thread
+ * entered the kernel, and a system call is finite; hence every dispatched thread reaches user mode
+ * and goes on there. Slices begin last, in user_return(); one begun at the switch covers kernel
+ * mode.
+ */
+#include "arch/arch_up.h"
+#include "core/timer.h"
+#include "core/trace.h"
+#include "sched/headway.h"
+#include "sched/sched_internal.h"
+
+static void (*space_switch)(struct thread *prev, struct thread *next);	/* [I] after boot */
+
+void sched_set_space_switch(void (*hook)(struct thread *prev, struct thread *next))
+{
+	space_switch = hook;
+}
+
+/* Somebody waits: the slice timer must be on. A deadline that is armed already is early enough. */
+void slice_ensure_armed(struct runqueue *rq, uint64_t now)
+{
+	if (rq->queued != 0 && rq->slice_armed_ns == TIME_NEVER) {
+		rq->slice_armed_ns = now + thread_slice_ns(rq->current);
+		timer_set_slice(rq->slice_armed_ns);
+	}
+}
+
+/* The end of every switch, in the thread that was switched to. Its stack is the current one. The
+ * lock was taken by the thread before, which the analysis cannot follow. */
+static void switch_finish(void) NO_LOCK_ANALYSIS
+{
+	struct runqueue *rq = runqueue_this();
+	struct thread *previous = rq->previous;
+	bool dead = previous->state == THREAD_DEAD;
+	bool push = rq->push_previous;
+
+	rq->previous = NULL;
+	rq->push_previous = false;
+	/* From here on another processor may run it: the last look at it, unless it is ours. */
+	store_release(&previous->on_cpu, false);
+	spin_unlock(&rq->lock);
+	if (unlikely(dead)) {
+		thread_put(previous);
+	} else if (unlikely(push)) {
+		spin_lock(&previous->lock);
+		wake_enqueue(previous);
+		spin_unlock(&previous->lock);
+	}
+}
+
+void thread_first_switch_done(void)
+{
+	switch_finish();
+}
+
+static void note_switched_in(struct thread *t, uint64_t now)
+{
+	uint64_t waited = now - t->runnable_since_ns;
+
+	t->exec_start_ns = now;
+	t->dispatched_ns = now;
+	t->slice_end_ns = now + thread_slice_ns(t);
+	t->user_entered = 0;
+	t->refusals = 0;
+	t->headway.dispatches++;
+	if (waited > t->headway.longest_wait_ns && !t->is_idle)
+		t->headway.longest_wait_ns = waited;
+}
+
+/* Moves the running thread to where its state wants it. */
+static void leave(struct runqueue *rq, struct thread *prev, uint64_t now, bool to_back)
+	REQUIRES(&rq->lock)
+{
+	if (prev->is_idle) {
+		cpu_self()->idle_ns += now - rq->idle_since_ns;
+	} else if (prev->state != THREAD_RUNNABLE) {
+		prev->voluntary_switches++;
+		runqueue_leave_current(rq);
+	} else {
+		prev->involuntary_switches++;
+		prev->runnable_since_ns = now;
+		if (likely((prev->affinity & cpu_bit(rq->cpu)) != 0)) {
+			runqueue_put_current(rq, to_back);
+		} else {
+			runqueue_leave_current(rq);
+			rq->push_previous = true;
+		}
+	}
+}
+
+static void idle_mask_update(struct runqueue *rq, const struct thread *prev,
+			     const struct thread *next)
+{
+	cpu_mask_t bit = cpu_bit(rq->cpu);
+
+	if (next->is_idle)
+		atomic32_or(&sched_idle_mask, bit);
+	else if (prev->is_idle && (atomic32_load(&sched_idle_mask) & bit) != 0)
+		atomic32_and(&sched_idle_mask, ~bit);
+}
+
+/* The stacks change. Returns when this thread is switched to again, maybe on another processor. */
+static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *next, uint64_t now)
+	RELEASES(&rq->lock) NO_LOCK_ANALYSIS
+{
+	rq->previous = prev;
+	rq->current = next;
+	write_once(rq->switches, rq->switches + 1);
+	if (unlikely(prev->is_idle || next->is_idle)) {
+		idle_mask_update(rq, prev, next);
+		rq->idle_since_ns = now;
+	}
+	note_switched_in(next, now);
+	slice_ensure_armed(rq, now);
+	next->on_cpu = true;
+	if (next->space != prev->space && space_switch != NULL)
+		space_switch(prev, next);
+	if (!next->is_idle)
+		arch_set_kernel_stack(thread_stack_top(next));
+	trace_event(TRACE_CONTEXT_SWITCH, prev->id, next->id);
+	cpu_self()->current = next;
+	arch_context_switch(&prev->arch, &next->arch);
+	switch_finish();
+}
+
+static struct thread *choose(struct runqueue *rq, struct thread *prev, uint32_t reasons,
+			     uint64_t now) REQUIRES(&rq->lock)
+{
+	bool stays = !prev->is_idle && prev->state == THREAD_RUNNABLE &&
+		     (prev->affinity & cpu_bit(rq->cpu)) != 0;
+	bool slice_used = (reasons & RESCHED_SLICE) != 0 && prev->policy != SCHED_FIFO;
+	bool to_back = slice_used || (reasons & RESCHED_YIELD) != 0;
+	struct thread *next;
+
+	runqueue_charge(rq, now);
+	if (slice_used && stays)
+		runqueue_end_request(rq, false);
+	next = runqueue_pick(rq, stays, to_back);
+	if (next == NULL)
+		next = rq->idle;
+	if (next == prev)
+		return prev;
+	leave(rq, prev, now, to_back);
+	if (!next->is_idle)
+		runqueue_take(rq, next);
+	return next;
+}
+
+static void switch_irq_off(uint32_t extra_reasons)
+{
+	struct cpu *cpu = cpu_self();
+	struct runqueue *rq = runqueue_this();
+	struct thread *prev = cpu->current, *next;
+	uint32_t reasons = cpu->need_resched | extra_reasons;
+	uint64_t now = clock_ns();
+
+	ASSERT(preempt_count() == 0 && cpu->irq_depth == 0);
+	cpu->need_resched = 0;
+	if (unlikely((reasons & RESCHED_SLICE) != 0 && now >= rq->next_balance_ns))
+		balance_push(rq, now);
+	spin_lock(&rq->lock);
+	rq->kicked = false;
+	next = choose(rq, prev, reasons, now);
+	if (next == prev) {
+		slice_ensure_armed(rq, now);
+		if ((reasons & RESCHED_SLICE) != 0)
+			prev->slice_end_ns = now + thread_slice_ns(prev);
+		spin_unlock(&rq->lock);
+		return;
+	}
+	switch_to(rq, prev, next, now);
+}
+
+void sched_switch(void)
+{
+	irq_state_t irq = arch_irq_save();
+
+	switch_irq_off(0);
+	arch_irq_restore(irq);
+}
+
+void sched_yield(void)
+{
+	irq_state_t irq = arch_irq_save();
+	struct runqueue *rq = runqueue_this();
+
+	spin_lock(&rq->lock);
+	runqueue_charge(rq, clock_ns());
+	runqueue_end_request(rq, true);
+	spin_unlock(&rq->lock);
+	/* For SCHED_FIFO and RR the way to the back of the list. */
+	switch_irq_off(thread_is_rt(thread_current()) ? RESCHED_YIELD : 0);
+	arch_irq_restore(irq);
+}
+
+void sched_exit(void)
+{
+	struct thread *t = thread_current();
+
+	arch_irq_disable();
+	spin_lock(&t->lock);
+	t->state = THREAD_DEAD;
+	spin_unlock(&t->lock);
+	sched_switch();
+	UNREACHABLE();
+}
+
+/* --- preemption ------------------------------------------------------------------------------ */
+
+void preempt_enable_slow(void)
+{
+	/* With interrupts off the caller is in a handler or about to restore them; whoever turns
+	 * them on goes through the way out of an interrupt or of the kernel. */
+	while (arch_irq_enabled() && preempt_count() == 0 && sched_need_resched())
+		sched_switch();
+}
+
+void kernel_interrupt_return(void)
+{
+	while (unlikely(sched_need_resched()) && preempt_count() == 0 &&
+	       headway_may_switch(thread_current(), 0, false))
+		sched_switch();
+}
+
+void sched_ipi(void)
+{
+	cpu_self()->need_resched |= RESCHED_PREEMPT;
+}
+
+/* --- slices ---------------------------------------------------------------------------------- */
+
+bool headway_slice_may_switch(struct thread *t, uint64_t pc, bool from_user)
+{
+	bool moved = from_user ? pc != t->user_pc : t->user_entered != 0;
+
+	if (moved || t->refusals != 0 || t->is_idle)
+		return true;
+	t->refusals++;
+	if (from_user)
+		t->headway.stalls++;
+	else
+		t->headway.deferrals++;
+	cpu_self()->need_resched = 0;
+	t->slice_end_ns = clock_ns() + thread_slice_ns(t);
+	if (!from_user) {
+		/* user_return() does it on the way to user mode. */
+		runqueue_this()->slice_armed_ns = t->slice_end_ns;
+		timer_set_slice(t->slice_end_ns);
+	}
+	return false;
+}
+
+void sched_slice_ended(void)
+{
+	struct runqueue *rq = runqueue_this();
+	struct thread *t = rq->current;
+
+	rq->slice_armed_ns = TIME_NEVER;
+	if (t->is_idle || read_once(rq->queued) == 0)
+		return;
+	/* The deadline of a thread that has left, or one that the running thread has outlived. */
+	if (clock_ns() < t->slice_end_ns) {
+		rq->slice_armed_ns = t->slice_end_ns;
+		timer_set_slice(t->slice_end_ns);
+		return;
+	}
+	cpu_self()->need_resched |= RESCHED_SLICE;
+}
+
+uint64_t sched_slice_deadline(void)
+{
+	struct runqueue *rq = runqueue_this();
+	struct thread *t = rq->current;
+
+	if (likely(read_once(rq->queued) == 0)) {
+		rq->slice_armed_ns = TIME_NEVER;
+		return TIME_NEVER;
+	}
+	/* The first return to user mode after the switch: the slice begins now. */
+	if (t->user_entered == 0)
+		t->slice_end_ns = clock_ns() + thread_slice_ns(t);
+	rq->slice_armed_ns = t->slice_end_ns;
+	return t->slice_end_ns;
+}
