@@ -44,6 +44,7 @@ struct inode_attr {				/* what setattr changes */
 #define ATTR_ATIME	(1u << 4)
 #define ATTR_MTIME	(1u << 5)
 #define ATTR_CTIME	(1u << 6)
+#define ATTR_TOUCH	(1u << 7)	/* both times are now: write permission is enough */
 	uint32_t mode, uid, gid;
 	uint64_t size;
 	struct abi_timespec atime, mtime, ctime;
@@ -97,6 +98,7 @@ struct inode {
 	uint64_t rdev;				/* [I] */
 	struct abi_timespec atime, mtime, ctime, btime;
 	struct object *object;			/* [I] page cache of a regular file; its size_bytes is the size */
+	uint64_t size;				/* of what has no object: links, directories */
 	uint64_t blocks_512;
 	struct file_lock_list *locks;		/* flock and fcntl locks, vfs/lock.c */
 	void *pipe;				/* a FIFO's pipe while open */
@@ -104,6 +106,7 @@ struct inode {
 	void *watches;				/* inotify */
 	atomic32_t writers;			/* open for writing; ETXTBSY: deny_write > 0 */
 	atomic32_t deny_write;
+	bool linkable;				/* O_TMPFILE: may be given its first name */
 	void *private;
 };
 
@@ -115,7 +118,7 @@ uint64_t inode_size(const struct inode *inode);
 must_check int inode_permission(struct inode *inode, int mask, const struct vfs_cred *cred);
 must_check int inode_setattr(struct inode *inode, struct inode_attr *attr,
 			     const struct vfs_cred *cred);	/* checks who may, then ops */
-void inode_stat(struct inode *inode, struct abi_stat *out);
+int inode_stat(struct inode *inode, struct abi_stat *out);	/* asks getattr first: its error */
 void inode_touch_mtime(struct inode *inode);		/* mtime and ctime now */
 void inode_touch_ctime(struct inode *inode);
 void inode_touch_atime(struct inode *inode);		/* relatime */

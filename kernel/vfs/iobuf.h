@@ -30,3 +30,7 @@ size_t iobuf_take(struct iobuf *io, void *to, size_t n);		/* write(2): from the 
 size_t iobuf_zero(struct iobuf *io, size_t n);
 void iobuf_skip(struct iobuf *io, size_t n);
 void iobuf_rewind(struct iobuf *io, size_t n);			/* undoes the last n bytes */
+/* As iobuf_take, without faulting pages in: for use under locks and with pages locked. */
+size_t iobuf_take_nofault(struct iobuf *io, void *to, size_t n);
+/* Touches the pages of the next n bytes, so that the above is likely to succeed. False: -EFAULT. */
+must_check bool iobuf_fault_in(const struct iobuf *io, size_t n);

@@ -80,6 +80,15 @@ must_check int vfs_mkdir(const struct path_context *ctx, const char *name, uint3
 must_check int vfs_symlink(const struct path_context *ctx, const char *name, const char *target);
 must_check int vfs_link(const struct path_context *from, const char *old, unsigned int flags,
 			const struct path_context *to, const char *name);
+/* chmod, chown, utimes, truncate: -EROFS, who may, then the inode's setattr. */
+struct inode_attr;
+must_check int vfs_setattr(const struct path *path, struct inode_attr *attr,
+			   const struct vfs_cred *cred);
+must_check int vfs_truncate(const struct path *path, uint64_t size, const struct vfs_cred *cred);
+must_check int vfs_setxattr(const struct path *path, const char *name, const void *buf, size_t n,
+			    int flags, const struct vfs_cred *cred);
+must_check int vfs_removexattr(const struct path *path, const char *name,
+			       const struct vfs_cred *cred);
 must_check int vfs_unlink(const struct path_context *ctx, const char *name);
 must_check int vfs_rmdir(const struct path_context *ctx, const char *name);
 must_check int vfs_rename(const struct path_context *from, const char *old,
