@@ -44,13 +44,14 @@ static void prepare_log(struct emulator *emulator, const char *log)
 		if (fd < 0 || fstat(fd, &status) < 0)
 			die(STATUS_USAGE, "--log %s: %s", log, strerror(errno));
 	}
-	if (log && S_ISREG(status.st_mode) && (emulator->log = open(log, O_RDONLY | O_CLOEXEC)) >= 0) {
-		emulator->log_path = log;
-		close(fd);
-		return;
+	/* The emulator opens our file through /proc: a name like /dev/stderr would be its own. */
+	if (log && S_ISREG(status.st_mode)) {
+		emulator->log_path = text_format("/proc/%d/fd/%d", (int)getpid(), fd);
+		emulator->log = open(emulator->log_path, O_RDONLY | O_CLOEXEC);
+		if (emulator->log >= 0)
+			return;
 	}
 	emulator->log = anonymous_file("tine-log");
-	/* The child inherits nothing: it opens our file through /proc. */
 	emulator->log_path = text_format("/proc/%d/fd/%d", (int)getpid(), emulator->log);
 	emulator->log_copy = fd;
 }

@@ -1,0 +1,65 @@
+#!/usr/bin/perl
+# Is a host directory the root of what runs, unchanged on the host without --rw and changed with it?
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use TineRun;
+
+my $dir = work_dir() . '/ro,ot';
+mkdir "$dir$_", 0755 or die "$dir$_: $!" for '', map { "/$_" } qw(bin dev etc proc sys tmp run root);
+chmod 01777, "$dir/tmp";
+system('cp', '/bin/busybox', "$dir/bin/busybox") == 0 or die;
+symlink 'busybox', "$dir/bin/$_" for qw(sh ls cat echo mkdir rm id stat grep mv chmod ln seq md5sum);
+spew("$dir/etc/marker", "from the host\n");
+spew("$dir/etc/secret", "s\n");
+chmod 0600, "$dir/etc/secret";
+
+# All that can be told of the tree from the host.
+sub tree {
+	my $text = `cd '$dir' && find . -printf '%p %y %m %U:%G %s %T@ %l\n' | grep -v '^./dev/' | sort`;
+	return $text;
+}
+
+sub in_root {
+	my ($options, @command) = @_;
+	return tine(tine_argv('--root', $dir, @$options, '--', @command));
+}
+
+my $before = tree();
+my $r = in_root([], 'cat', '/etc/marker');
+is $r->{out}, "from the host\n", 'a file of the host';
+is $r->{err}, '', 'no complaint';
+
+$r = in_root([], 'sh', '-c', 'echo new > /etc/new; echo more >> /etc/marker; rm /etc/secret; '
+	. 'mkdir /d; mv /etc/new /d/x; chmod 700 /bin; ln -s a /d/l; cat /d/x /etc/marker; ls /etc');
+is $r->{out}, "new\nfrom the host\nmore\nmarker\n", 'writes are seen by who wrote';
+is $r->{err}, '', 'no complaint';
+is tree(), $before, 'and nothing on the host has changed';
+
+$r = in_root([], 'sh', '-c', 'grep -c . /proc/self/status > /dev/null && ls -d /proc/1 /dev/null '
+	. '/dev/pts/ptmx /sys/class; stat -c %a /dev/shm /tmp');
+is $r->{out}, "/dev/null\n/dev/pts/ptmx\n/proc/1\n/sys/class\n1777\n1777\n", 'the usual file systems';
+$r = in_root([], 'stat', '-c', '%u:%g %a', '/etc/secret');
+is $r->{out}, "$>:" . ($) + 0) . " 600\n", 'owners and modes are those of the host';
+
+my $data = join '', map { chr(int rand 256) } 1 .. 1 << 20;
+spew("$dir/etc/data", $data);
+require Digest::MD5;
+$r = in_root([], 'md5sum', '/etc/data');
+is $r->{out}, Digest::MD5::md5_hex($data) . "  /etc/data\n", 'a megabyte read';
+
+$r = in_root(['--rw'], 'sh', '-c', 'echo new > /etc/new; mkdir /etc/d; mv /etc/new /etc/d/x; '
+	. 'rm /etc/secret; cat /etc/data > /etc/copy');
+is $r->{err}, '', '--rw: no complaint';
+is slurp("$dir/etc/d/x"), "new\n", '--rw: a file arrives on the host';
+ok !-e "$dir/etc/secret", '--rw: a file goes on the host';
+ok slurp("$dir/etc/copy") eq $data, '--rw: a megabyte written';
+
+mkdir work_dir() . '/empty';
+$r = tine(tine_argv('--root', work_dir() . '/empty', '--', 'sh'));
+is $r->{status}, 127, 'an empty root has no shell';
+is $r->{err}, "tine: sh: No such file or directory\n", 'one line';
+
+done_testing;
