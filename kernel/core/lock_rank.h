@@ -12,6 +12,7 @@ enum lock_rank {
 	RANK_INODE,		/* an inode's small fields */
 	RANK_FDTABLE,		/* descriptor tables: a file is got under it */
 	RANK_FILE,		/* position, flags, owner of an open file */
+	RANK_OBJECT_LIST,	/* all reclaimable objects: their pages are looked at under it */
 	RANK_OBJECT,		/* page cache tree of one object: pages are got under it */
 	RANK_PROCESS_TREE,	/* parents, children, groups, sessions */
 	RANK_PROCESS,		/* one process: threads, limits, counters */
@@ -36,6 +37,7 @@ enum lock_rank {
 	RANK_IPI,		/* cross calls */
 	RANK_SLAB,		/* a cache's lists: takes pages */
 	RANK_KVMAP,		/* kernel virtual ranges */
+	RANK_KERNEL_TABLE,	/* the kernel's own page tables: takes pages */
 	RANK_BUDDY,		/* free pages */
 	RANK_TRACE,
 	RANK_LOG,		/* the log ring: anything may log */

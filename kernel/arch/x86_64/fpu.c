@@ -1,0 +1,165 @@
+/*
+ * The user's FPU, SSE and AVX registers. The kernel itself never touches them.
+ *
+ * Saving and restoring are dear, under emulation above all, so neither happens without need:
+ *
+ *   restored   on the way to user mode, when this CPU's registers are not this thread's already
+ *   saved      on a switch away, when the thread was in user mode since they were last saved
+ *
+ * A CPU's `fpu_owner` is the thread whose state its registers hold, and that thread's `fpu_cpu`
+ * names the CPU: the registers are good when both agree. Running elsewhere changes fpu_cpu, running
+ * another thread here changes fpu_owner. `fpu_live` says that the registers are newer than memory.
+ *
+ * All of it is the CPU's own, with interrupts off.
+ */
+#include "arch/x86_64/fpu.h"
+
+#include "arch/arch_up.h"
+#include "arch/x86_64/cpu.h"
+#include "abi/errno.h"
+#include "core/assert.h"
+#include "lib/string.h"
+
+#define XCR0_X87_SSE 3UL
+#define XCR0_AVX 4UL
+
+struct fpu_image fpu_initial;
+uint32_t fpu_mxcsr_mask = 0xffbf;	/* the processor's, from FXSAVE; this when it says 0 */
+
+void fpu_init(void)
+{
+	struct cpu_features *f = &cpu_features;
+
+	f->xsave_mask = XCR0_X87_SSE | (f->avx ? XCR0_AVX : 0);
+	f->xsave_bytes = 512;
+	fpu_initial.control = 0x37f;
+	fpu_initial.mxcsr = 0x1f80;
+}
+
+static void xcr0_write(uint64_t v)
+{
+	__asm__ volatile("xsetbv" : : "c"(0), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
+}
+
+void fpu_init_cpu(void)
+{
+	static struct fpu_image probe;
+
+	__asm__ volatile("clts; fninit");
+	if (cpu_features.xsave) {
+		xcr0_write(cpu_features.xsave_mask);
+		/* The size for what XCR0 allows, in the standard format. */
+		cpu_features.xsave_bytes = cpuid(0xd, 0).b;
+		VERIFY(cpu_features.xsave_bytes <= sizeof(struct fpu_image));
+	}
+	if (cpu_id() == 0) {
+		__asm__ volatile("fxsave64 %0" : "=m"(probe));
+		if (probe.mxcsr_mask != 0)
+			fpu_mxcsr_mask = probe.mxcsr_mask;
+	}
+}
+
+size_t arch_fpu_bytes(void) { return cpu_features.xsave_bytes; }
+
+static void fpu_save(struct fpu_image *area)
+{
+	uint32_t low = (uint32_t)cpu_features.xsave_mask;
+
+	if (cpu_features.xsaveopt)
+		__asm__ volatile("xsaveopt64 %0" : "+m"(*area) : "a"(low), "d"(0) : "memory");
+	else if (cpu_features.xsave)
+		__asm__ volatile("xsave64 %0" : "+m"(*area) : "a"(low), "d"(0) : "memory");
+	else
+		__asm__ volatile("fxsave64 %0" : "+m"(*area) : : "memory");
+}
+
+static void fpu_load(const struct fpu_image *area)
+{
+	int error = cpu_features.xsave ? xrstor_checked(area) : fxrstor_checked(area);
+
+	/* What sigreturn lets in is checked there; a refusal all the same gets the initial state. */
+	if (unlikely(error != 0))
+		(void)(cpu_features.xsave ? xrstor_checked(&fpu_initial)
+					  : fxrstor_checked(&fpu_initial));
+}
+
+void fpu_save_live(void)
+{
+	struct cpu_arch *cpu = cpu_arch_self();
+
+	if (!cpu->fpu_live)
+		return;
+	fpu_save(cpu->fpu_owner->fpu);
+	cpu->fpu_live = false;
+}
+
+void arch_prepare_user(void)
+{
+	struct cpu_arch *cpu = cpu_arch_self();
+	struct arch_thread *at = cpu->running;
+	uint32_t id = cpu_id();
+
+	if (unlikely(cpu->fpu_owner != at || at->fpu_cpu != id)) {
+		fpu_load(at->fpu);
+		cpu->fpu_owner = at;
+		at->fpu_cpu = id;
+	}
+	cpu->fpu_live = true;
+}
+
+void fpu_forget(struct arch_thread *at)
+{
+	struct cpu_arch *cpu = cpu_arch_self();
+
+	at->fpu_cpu = CPU_MAX;
+	if (cpu->fpu_owner == at) {
+		cpu->fpu_owner = NULL;
+		cpu->fpu_live = false;
+	}
+}
+
+int arch_thread_init_user(struct arch_thread *at, bool inherit)
+{
+	struct cpu_arch *cpu;
+	irq_state_t state;
+
+	at->fpu = machine_fpu_allocate();
+	if (at->fpu == NULL)
+		return -ENOMEM;
+	at->fpu_cpu = CPU_MAX;
+	at->fs_base = 0;
+	at->gs_base = 0;
+	memcpy(at->fpu, &fpu_initial, sizeof(fpu_initial.control) * 2);
+	((struct fpu_image *)at->fpu)->mxcsr = fpu_initial.mxcsr;
+	state = arch_irq_save();
+	cpu = cpu_arch_self();
+	if (inherit && cpu->running != NULL) {
+		segments_save(cpu->running);
+		at->fs_base = cpu->running->fs_base;
+		at->gs_base = cpu->running->gs_base;
+		fpu_save_live();
+		memcpy(at->fpu, cpu->running->fpu, cpu_features.xsave_bytes);
+	}
+	arch_irq_restore(state);
+	return 0;
+}
+
+void arch_thread_fini(struct arch_thread *at)
+{
+	if (at->fpu != NULL)
+		machine_fpu_free(at->fpu);
+	at->fpu = NULL;
+}
+
+void arch_thread_reset_user(struct arch_thread *at)
+{
+	irq_state_t state = arch_irq_save();
+
+	fpu_forget(at);
+	memset(at->fpu, 0, cpu_features.xsave_bytes);
+	memcpy(at->fpu, &fpu_initial, 512);
+	at->fs_base = 0;
+	at->gs_base = 0;
+	segments_load(at);
+	arch_irq_restore(state);
+}

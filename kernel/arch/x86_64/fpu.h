@@ -1,0 +1,36 @@
+/*
+ * FPU state in memory and segment bases. Private to arch/x86_64.
+ */
+#pragma once
+
+#include "arch/arch_down.h"
+
+/* The FXSAVE part, the XSAVE header, AVX: the standard format (Intel SDM 1, section 13.4). */
+struct fpu_image {
+	uint16_t control, status;
+	uint8_t tags, reserved0;
+	uint16_t opcode;
+	uint64_t ip, dp;
+	uint32_t mxcsr, mxcsr_mask;
+	uint8_t registers[480];
+	/* from here on with XSAVE only */
+	uint64_t present, compacted, reserved1[6];
+	uint8_t avx[256];
+} __attribute__((aligned(64)));
+
+_Static_assert(sizeof(struct fpu_image) == 832, "XSAVE area");
+
+extern struct fpu_image fpu_initial;	/* [I] */
+extern uint32_t fpu_mxcsr_mask;		/* [I] MXCSR bits that may be set */
+
+/* Interrupts off, this CPU. */
+void fpu_save_live(void);		/* registers to their owner's memory, if newer */
+/* Memory is the truth for `at` (the running thread) from here on. */
+void fpu_forget(struct arch_thread *at);
+
+/* user_copy.S: -1 when the processor refused. */
+int xrstor_checked(const void *area);
+int fxrstor_checked(const void *area);
+
+void segments_save(struct arch_thread *at);	/* FS and GS base of the running thread to memory */
+void segments_load(const struct arch_thread *at);

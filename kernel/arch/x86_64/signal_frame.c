@@ -1,0 +1,245 @@
+/*
+ * The frame of a signal handler, as Linux lays it out on x86-64 (arch/x86/kernel/signal_64.c), and
+ * the way back.
+ *
+ * From high to low: 128 bytes of red zone (on the interrupted stack), the FPU state at an address
+ * aligned to 64, closed by a magic number, then struct abi_rt_sigframe with its end on a 16-byte
+ * boundary less 8, as after a call.
+ *
+ * Everything that comes back is hostile. Registers are taken over as they are, since any value is
+ * one the program could have loaded itself, except RFLAGS (masked), CS and SS (ours), and RIP (what
+ * lies outside the user half ends in SIGSEGV at the return). FPU state is checked in kernel memory,
+ * so that the processor cannot refuse it later.
+ */
+#include "abi/errno.h"
+#include "abi/signal.h"
+#include "abi/ucontext.h"
+#include "arch/arch_down.h"
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/fpu.h"
+#include "arch/x86_64/trap_frame.h"
+#include "core/user_copy.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+
+#define RED_ZONE 128
+
+/* The flags a handler's return may change; the rest stays as it was. */
+#define RFLAGS_RESTORED (RFLAGS_USER & ~RFLAGS_ID)
+
+_Static_assert(offsetof(struct fpu_image, present) == 512, "the XSAVE header follows FXSAVE's 512");
+
+static struct arch_thread *running(void) { return cpu_arch_self()->running; }
+
+/* Bytes of FPU state on the user's stack, the closing magic number included. */
+static uint32_t fpu_frame_bytes(void)
+{
+	return cpu_features.xsave_bytes + (cpu_features.xsave ? FP_XSTATE_MAGIC2_SIZE : 0);
+}
+
+/* --- to the handler ------------------------------------------------------------------------------- */
+
+/* XSAVEOPT leaves alone what is in its initial state: legacy code that looks at the frame expects
+ * x87 and SSE to be there, so memory gets what the registers mean. */
+static void materialise(struct fpu_image *area)
+{
+	if ((area->present & 1) == 0) {
+		memset(area, 0, offsetof(struct fpu_image, mxcsr));
+		area->control = fpu_initial.control;
+		memset(area->registers, 0, 128);
+	}
+	if ((area->present & 2) == 0)
+		memset(area->registers + 128, 0, 256);
+	if ((area->present & 4) == 0 && cpu_features.xsave_bytes > sizeof(*area) - sizeof(area->avx))
+		memset(area->avx, 0, sizeof(area->avx));
+	area->present |= 3;
+}
+
+static int push_fpu(uint64_t at)
+{
+	struct fpu_image *area = running()->fpu;
+	uint32_t bytes = cpu_features.xsave_bytes, magic2 = FP_XSTATE_MAGIC2;
+	struct abi_fpx_sw_bytes sw = { .magic1 = FP_XSTATE_MAGIC1, .extended_size = bytes + 4,
+		.xfeatures = cpu_features.xsave_mask, .xstate_size = bytes };
+	irq_state_t state = arch_irq_save();
+
+	fpu_save_live();
+	/* What is changed in memory below means the same, so the registers may stay good. */
+	arch_irq_restore(state);
+	if (cpu_features.xsave) {
+		materialise(area);
+		if (copy_to_user(user_addr(at + bytes), &magic2, sizeof(magic2)) != 0)
+			return -EFAULT;
+	} else {
+		memset(&sw, 0, sizeof(sw));
+	}
+	if (copy_to_user(user_addr(at), area, bytes) != 0)
+		return -EFAULT;
+	return copy_to_user(user_addr(at + offsetof(struct abi_fpstate, sw_reserved)), &sw, sizeof(sw));
+}
+
+static void fill_context(struct abi_ucontext *uc, const struct trap_frame *f,
+			 const struct signal_delivery *d, uint64_t fpstate)
+{
+	struct abi_sigcontext *c = &uc->uc_mcontext;
+
+	uc->uc_flags = UC_SIGCONTEXT_SS | UC_STRICT_RESTORE_SS |
+		       (cpu_features.xsave ? UC_FP_XSTATE : 0);
+	uc->uc_stack.ss_sp = d->stack_base;
+	uc->uc_stack.ss_flags = (int32_t)d->stack_flags;
+	uc->uc_stack.ss_size = d->stack_size;
+	c->r8 = f->r8, c->r9 = f->r9, c->r10 = f->r10, c->r11 = f->r11;
+	c->r12 = f->r12, c->r13 = f->r13, c->r14 = f->r14, c->r15 = f->r15;
+	c->di = f->rdi, c->si = f->rsi, c->bp = f->rbp, c->bx = f->rbx;
+	c->dx = f->rdx, c->ax = f->rax, c->cx = f->rcx, c->sp = f->rsp;
+	c->ip = f->rip, c->flags = f->rflags;
+	c->cs = USER_CS, c->ss = USER_DS;
+	c->err = d->error_code, c->trapno = d->trap_number;
+	c->oldmask = d->mask, c->cr2 = d->fault_address;
+	c->fpstate = fpstate;
+	memcpy(&uc->uc_sigmask, &d->mask, sizeof(d->mask));
+}
+
+/* Where the FPU state and the frame go; false when there is no room. */
+static bool place(const struct trap_frame *f, const struct signal_delivery *d, uint64_t *fpstate,
+		  uint64_t *frame)
+{
+	uint64_t top = d->switch_stack ? d->stack_base + d->stack_size : f->rsp - RED_ZONE;
+	uint64_t need = fpu_frame_bytes() + 64 + sizeof(struct abi_rt_sigframe) + 16;
+
+	/* Also when the handler already runs on the alternate stack: it must not leave it below. */
+	bool on_alternate = d->stack_size != 0 && f->rsp > d->stack_base &&
+			    f->rsp - d->stack_base <= d->stack_size;
+
+	if (top < need || !user_range_ok(user_addr(top - need), need))
+		return false;
+	*fpstate = (top - fpu_frame_bytes()) & ~63UL;
+	*frame = ((*fpstate - sizeof(struct abi_rt_sigframe)) & ~15UL) - 8;
+	return !(d->switch_stack || on_alternate) || *frame > d->stack_base;
+}
+
+int arch_signal_push(struct trap_frame *f, const struct signal_delivery *d)
+{
+	struct abi_rt_sigframe frame;
+	uint64_t fpstate, at;
+
+	if ((d->flags & SA_RESTORER) == 0 || !place(f, d, &fpstate, &at))
+		return -EFAULT;
+	memset(&frame, 0, sizeof(frame));
+	frame.restorer = d->restorer;
+	fill_context(&frame.uc, f, d, fpstate);
+	memcpy(&frame.info, d->info, sizeof(frame.info));
+	if (push_fpu(fpstate) != 0 || copy_to_user(user_addr(at), &frame, sizeof(frame)) != 0)
+		return -EFAULT;
+
+	/* Nothing below can fail. */
+	f->rdi = (uint64_t)d->signo;
+	f->rsi = at + offsetof(struct abi_rt_sigframe, info);
+	f->rdx = at + offsetof(struct abi_rt_sigframe, uc);
+	f->rax = 0;
+	f->rsp = at;
+	f->rip = d->handler;
+	f->rflags &= ~(RFLAGS_DF | RFLAGS_RF | RFLAGS_TF);
+	f->orig_rax = UINT64_MAX;
+	return 0;
+}
+
+/* --- and back --------------------------------------------------------------------------------------- */
+
+/* True when the user's FPU frame says, consistently, that it holds XSAVE state. */
+static bool has_xstate(const struct abi_fpx_sw_bytes *sw, uint64_t at)
+{
+	uint32_t magic2;
+
+	if (!cpu_features.xsave || sw->magic1 != FP_XSTATE_MAGIC1 ||
+	    sw->xstate_size < 512 + sizeof(struct abi_xstate_header) ||
+	    sw->xstate_size > cpu_features.xsave_bytes || sw->xstate_size > sw->extended_size)
+		return false;
+	return copy_from_user(&magic2, user_addr(at + sw->xstate_size), sizeof(magic2)) == 0 &&
+	       magic2 == FP_XSTATE_MAGIC2;
+}
+
+/* What XRSTOR would refuse is refused here; what is missing is the initial state. */
+static int check_image(struct fpu_image *image, const struct abi_fpx_sw_bytes *sw, bool xstate)
+{
+	if ((image->mxcsr & ~fpu_mxcsr_mask) != 0)
+		return -EFAULT;
+	if (!xstate) {
+		memset(&image->present, 0, sizeof(*image) - 512);
+		image->present = 3;
+		return 0;
+	}
+	for (unsigned int i = 0; i < ARRAY_SIZE(image->reserved1); i++)
+		if (image->reserved1[i] != 0)
+			return -EFAULT;
+	if (image->compacted != 0 || (image->present & ~cpu_features.xsave_mask) != 0)
+		return -EFAULT;
+	/* State that the frame is too short for cannot be present. */
+	if (sw->xstate_size < sizeof(*image))
+		image->present &= 3;
+	image->present &= sw->xfeatures;
+	return 0;
+}
+
+static int pop_fpu(uint64_t at)
+{
+	struct arch_thread *at_thread = running();
+	struct fpu_image image;
+	struct abi_fpx_sw_bytes sw;
+	irq_state_t state;
+	bool xstate;
+
+	if (at == 0) {
+		/* A frame without FPU state: the handler's return starts with a clean one. */
+		memcpy(&image, &fpu_initial, sizeof(image));
+	} else {
+		memset(&image, 0, sizeof(image));
+		if (copy_from_user(&image, user_addr(at), 512) != 0)
+			return -EFAULT;
+		memcpy(&sw, (char *)&image + offsetof(struct abi_fpstate, sw_reserved), sizeof(sw));
+		xstate = has_xstate(&sw, at);
+		if (xstate && copy_from_user(&image.present, user_addr(at + 512),
+					     sw.xstate_size - 512) != 0)
+			return -EFAULT;
+		if (check_image(&image, &sw, xstate) != 0)
+			return -EFAULT;
+	}
+	state = arch_irq_save();
+	fpu_forget(at_thread);
+	memcpy(at_thread->fpu, &image, cpu_features.xsave_bytes);
+	arch_irq_restore(state);
+	return 0;
+}
+
+static void take_registers(struct trap_frame *f, const struct abi_sigcontext *c)
+{
+	f->r8 = c->r8, f->r9 = c->r9, f->r10 = c->r10, f->r11 = c->r11;
+	f->r12 = c->r12, f->r13 = c->r13, f->r14 = c->r14, f->r15 = c->r15;
+	f->rdi = c->di, f->rsi = c->si, f->rbp = c->bp, f->rbx = c->bx;
+	f->rdx = c->dx, f->rax = c->ax, f->rcx = c->cx, f->rsp = c->sp;
+	f->rip = c->ip;
+	f->rflags = (f->rflags & ~RFLAGS_RESTORED) | (c->flags & RFLAGS_RESTORED);
+	f->cs = USER_CS;
+	f->ss = USER_DS;
+	f->orig_rax = UINT64_MAX;	/* no call to restart */
+}
+
+int arch_signal_pop(struct trap_frame *f, struct signal_restore *out)
+{
+	struct abi_ucontext uc;
+	uint64_t frame = f->rsp - 8;		/* `ret` took the restorer's address */
+
+	if (copy_from_user(&uc, user_addr(frame + offsetof(struct abi_rt_sigframe, uc)),
+			   sizeof(uc)) != 0)
+		return -EFAULT;
+	if (pop_fpu(uc.uc_mcontext.fpstate) != 0)
+		return -EFAULT;
+
+	/* Nothing below can fail. */
+	take_registers(f, &uc.uc_mcontext);
+	memcpy(&out->mask, &uc.uc_sigmask, sizeof(out->mask));
+	out->stack_base = uc.uc_stack.ss_sp;
+	out->stack_size = uc.uc_stack.ss_size;
+	out->stack_flags = (uint32_t)uc.uc_stack.ss_flags;
+	return 0;
+}

@@ -1,0 +1,83 @@
+/*
+ * The command line's words, split once at boot. A lookup is a walk over at most WORDS_MAX words;
+ * the last of several words with one key wins. Text is the boot loader's and may be anything.
+ */
+#include "core/cmdline.h"
+
+#include "core/klog.h"
+#include "lib/number.h"
+#include "lib/string.h"
+#include "lib/words.h"
+
+#define TEXT_MAX 2048
+#define WORDS_MAX 128
+
+static char given[TEXT_MAX];
+static char split[TEXT_MAX + WORDS_MAX];
+static struct { const char *name, *value; bool known; } words[WORDS_MAX];
+static unsigned int word_count;
+static unsigned int words_dropped;
+
+void cmdline_init(const char *line)
+{
+	struct words cursor;
+	struct word word;
+
+	strlcpy(given, line, sizeof(given));
+	words_init(&cursor, given, strlen(given), split, sizeof(split));
+	while (words_next(&cursor, &word)) {
+		if (word_count == WORDS_MAX) {
+			words_dropped++;
+			continue;
+		}
+		words[word_count].name = word.name;
+		words[word_count].value = word.value != NULL ? word.value : "";
+		word_count++;
+	}
+}
+
+const char *cmdline_get_nth(const char *key, unsigned int nth)
+{
+	for (unsigned int i = 0; i < word_count; i++) {
+		if (strcmp(words[i].name, key) != 0)
+			continue;
+		words[i].known = true;
+		if (nth-- == 0)
+			return words[i].value;
+	}
+	return NULL;
+}
+
+const char *cmdline_get(const char *key)
+{
+	const char *value, *last = NULL;
+
+	for (unsigned int nth = 0; (value = cmdline_get_nth(key, nth)) != NULL; nth++)
+		last = value;
+	return last;
+}
+
+bool cmdline_get_uint(const char *key, uint64_t *out)
+{
+	const char *value = cmdline_get(key);
+
+	if (value == NULL)
+		return false;
+	if (number_parse(value, strlen(value), 0, out) != 0) {
+		log_warn("%s=%s on the command line is not a number", key, value);
+		return false;
+	}
+	return true;
+}
+
+const char *cmdline_text(void) { return given; }
+
+void cmdline_log_unknown(void)
+{
+	for (unsigned int i = 0; i < word_count; i++)
+		if (!words[i].known)
+			log_warn("unknown word on the command line: %s%s%s", words[i].name,
+				 words[i].value[0] != '\0' ? "=" : "", words[i].value);
+	if (words_dropped != 0)
+		log_warn("%u words on the command line were not read", words_dropped);
+}

@@ -1,0 +1,96 @@
+/*
+ * Panic: stop the other processors, write the log out, the message, the stack, and end the machine.
+ *
+ * The output is made for a program to read: "panic: MESSAGE", then a line "[<ffffffff........>]" for
+ * each return address, which the launcher turns into names. Nothing here takes a lock, and a second
+ * panic (of this CPU while printing) ends at once.
+ */
+#include "core/panic.h"
+
+#include <stdarg.h>
+
+#include "arch/arch_down.h"
+#include "core/atomic.h"
+#include "core/klog.h"
+#include "core/trace.h"
+#include "lib/assert.h"
+#include "lib/format.h"
+
+#define STACK_MAX 32
+
+static atomic32_t panic_owner;		/* CPU number + 1 of the first to panic */
+
+bool panic_is_under_way(void) { return atomic32_load(&panic_owner) != 0; }
+
+static void claim_or_stop(void)
+{
+	uint32_t self = cpu_id() + 1;
+
+	if (atomic32_compare_exchange(&panic_owner, 0, self))
+		return;
+	if (atomic32_load(&panic_owner) == self)
+		arch_panic_end();
+	arch_stop_this_cpu();
+}
+
+static void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void print(const char *format, ...)
+{
+	char line[128];
+	va_list args;
+	size_t n;
+
+	va_start(args, format);
+	n = format_string_v(line, sizeof(line), format, args);
+	va_end(args);
+	klog_raw(line, n < sizeof(line) ? n : sizeof(line) - 1);
+}
+
+static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char *format,
+				 va_list args)
+{
+	static char message[512];
+	uint64_t pcs[STACK_MAX];
+	size_t n;
+
+	arch_irq_disable();
+	claim_or_stop();
+	trace_stop();
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+		if (cpu != cpu_id() && cpus[cpu].online)
+			arch_ipi_send(cpu, IPI_STOP);
+	klog_enter_panic();
+	klog_flush();
+	n = format_string_v(message, sizeof(message), format, args);
+	klog_raw("panic: ", 7);
+	klog_raw(message, n < sizeof(message) ? n : sizeof(message) - 1);
+	print(" (CPU %u)\n", cpu_id());
+	if (pc != 0)
+		print("[<%016llx>]\n", (unsigned long long)pc);
+	n = arch_backtrace(frame_pointer, pcs, STACK_MAX);
+	for (size_t i = 0; i < n; i++)
+		print("[<%016llx>]\n", (unsigned long long)pcs[i]);
+	arch_panic_end();
+}
+
+void panic(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	panic_go(0, arch_frame_pointer(), format, args);
+}
+
+void panic_at(uint64_t pc, uint64_t frame_pointer, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	panic_go(pc, frame_pointer, format, args);
+}
+
+/* lib/ has its own assertion, with this hook. */
+void lib_assert_failed(const char *expression, const char *file, int line)
+{
+	panic("%s:%d: LIB_ASSERT(%s)", file, line, expression);
+}

@@ -1,0 +1,13 @@
+/*
+ * The end: where going on would corrupt. panic() itself is in core/assert.h.
+ */
+#pragma once
+
+#include "core/assert.h"
+
+/* As panic(), with the stack shown from `pc` and the frame pointer chain `frame_pointer` on: for an
+ * exception, whose own frames say nothing. */
+void panic_at(uint64_t pc, uint64_t frame_pointer, const char *format, ...) noreturn_fn
+	__attribute__((format(printf, 3, 4)));
+/* True after the first panic began: handlers keep out of its way. */
+bool panic_is_under_way(void);

@@ -1,0 +1,186 @@
+/*
+ * Spin locks: a word that is 0 or 1, taken with an exchange, awaited by reading.
+ *
+ * A debug build keeps, per CPU, the stack of locks held, and panics when a lock is taken whose rank
+ * is not above that of every lock this CPU took in the same context (an interrupt handler starts
+ * afresh: it takes only irqsave locks, which nobody it interrupted can hold), when a lock is taken
+ * twice or released by a CPU that does not hold it, or when it is not had within seconds.
+ *
+ * The stack of locks belongs to the CPU, not to the thread: the run queue's lock is held across a
+ * switch and released by the next thread, on the same CPU.
+ */
+#include "core/spinlock.h"
+
+#include "core/clock.h"
+
+struct context_token preempt_off, irq_off;
+
+#define LOCKS_HELD_MAX 16
+#define STUCK_NS (20 * NSEC_PER_SEC)
+#define STUCK_SPINS 4096
+
+struct lock_stack {
+	uint32_t count;
+	struct { const struct spinlock *lock; uint32_t irq_depth; } held[LOCKS_HELD_MAX];
+};
+
+static PERCPU(struct lock_stack, lock_stack);
+
+static void check_rank(const struct spinlock *lock, bool same_rank_ok)
+{
+	const struct lock_stack *stack = this_cpu(lock_stack);
+	uint32_t depth = cpu_self()->irq_depth;
+
+	VERIFY(lock->rank > RANK_NONE && lock->rank < RANK_COUNT);
+	for (uint32_t i = 0; i < stack->count; i++) {
+		const struct spinlock *held = stack->held[i].lock;
+
+		if (held == lock)
+			panic("spin lock %p (rank %u) taken twice", (const void *)lock, lock->rank);
+		if (stack->held[i].irq_depth != depth)
+			continue;
+		if (held->rank > lock->rank || (held->rank == lock->rank && !same_rank_ok))
+			panic("spin lock order: rank %u (%p) taken under rank %u (%p)", lock->rank,
+			      (const void *)lock, held->rank, (const void *)held);
+	}
+}
+
+static void note_taken(struct spinlock *lock)
+{
+	struct lock_stack *stack = this_cpu(lock_stack);
+	irq_state_t state = arch_irq_save();
+
+	VERIFY(stack->count < LOCKS_HELD_MAX);
+	stack->held[stack->count].lock = lock;
+	stack->held[stack->count].irq_depth = cpu_self()->irq_depth;
+	stack->count++;
+	lock->owner = (uint16_t)(cpu_id() + 1);
+	arch_irq_restore(state);
+}
+
+static void note_released(struct spinlock *lock)
+{
+	struct lock_stack *stack = this_cpu(lock_stack);
+	irq_state_t state = arch_irq_save();
+	uint32_t i = stack->count;
+
+	if (lock->owner != cpu_id() + 1)
+		panic("spin lock %p (rank %u) released by CPU %u, held by %d", (void *)lock, lock->rank,
+		      cpu_id(), (int)lock->owner - 1);
+	while (i > 0 && stack->held[i - 1].lock != lock)
+		i--;
+	VERIFY(i > 0);
+	for (; i < stack->count; i++)
+		stack->held[i - 1] = stack->held[i];
+	stack->count--;
+	lock->owner = 0;
+	arch_irq_restore(state);
+}
+
+static void spin_wait(struct spinlock *lock)
+{
+	uint64_t since = 0;
+	uint32_t spins = 0;
+
+	while (atomic32_load(&lock->locked) != 0) {
+		arch_pause();
+		if (!CONFIG_DEBUG || ++spins % STUCK_SPINS != 0)
+			continue;
+		if (since == 0)
+			since = clock_ns();
+		else if (clock_ns() - since > STUCK_NS)
+			panic("spin lock %p (rank %u) is stuck, held by CPU %d", (void *)lock,
+			      lock->rank, (int)lock->owner - 1);
+	}
+}
+
+static void lock_taken_by_spinning(struct spinlock *lock, bool same_rank_ok)
+{
+	if (CONFIG_DEBUG)
+		check_rank(lock, same_rank_ok);
+	while (atomic32_exchange(&lock->locked, 1) != 0)
+		spin_wait(lock);
+	if (CONFIG_DEBUG)
+		note_taken(lock);
+}
+
+static void lock_released(struct spinlock *lock)
+{
+	if (CONFIG_DEBUG)
+		note_released(lock);
+	atomic32_store_release(&lock->locked, 0);
+}
+
+void spin_lock(struct spinlock *lock) NO_LOCK_ANALYSIS
+{
+	preempt_disable();
+	lock_taken_by_spinning(lock, false);
+}
+
+void spin_unlock(struct spinlock *lock) NO_LOCK_ANALYSIS
+{
+	lock_released(lock);
+	preempt_enable();
+}
+
+bool spin_try_lock(struct spinlock *lock) NO_LOCK_ANALYSIS
+{
+	preempt_disable();
+	if (atomic32_exchange(&lock->locked, 1) != 0) {
+		preempt_enable();
+		return false;
+	}
+	if (CONFIG_DEBUG)
+		note_taken(lock);
+	return true;
+}
+
+irq_state_t spin_lock_irqsave(struct spinlock *lock) NO_LOCK_ANALYSIS
+{
+	irq_state_t state = arch_irq_save();
+
+	preempt_disable();
+	lock_taken_by_spinning(lock, false);
+	return state;
+}
+
+void spin_unlock_irqrestore(struct spinlock *lock, irq_state_t state) NO_LOCK_ANALYSIS
+{
+	lock_released(lock);
+	/* Interrupts first: a switch that is due must not happen with them off. */
+	arch_irq_restore(state);
+	preempt_enable();
+}
+
+void spin_lock_pair(struct spinlock *a, struct spinlock *b) NO_LOCK_ANALYSIS
+{
+	struct spinlock *first = a < b ? a : b;
+	struct spinlock *second = a < b ? b : a;
+
+	spin_lock(first);
+	if (first == second)
+		return;
+	preempt_disable();
+	lock_taken_by_spinning(second, true);
+}
+
+void spin_unlock_pair(struct spinlock *a, struct spinlock *b) NO_LOCK_ANALYSIS
+{
+	if (a != b)
+		spin_unlock(b);
+	spin_unlock(a);
+}
+
+bool spin_is_held(const struct spinlock *lock)
+{
+	return !CONFIG_DEBUG || lock->owner == cpu_id() + 1;
+}
+
+void assert_no_spinlock_held(const char *where)
+{
+	const struct lock_stack *stack = this_cpu(lock_stack);
+
+	if (CONFIG_DEBUG && stack->count != 0)
+		panic("%s: spin lock %p (rank %u) is held", where,
+		      (const void *)stack->held[0].lock, stack->held[0].lock->rank);
+}

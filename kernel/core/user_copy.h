@@ -1,0 +1,33 @@
+/*
+ * The only way to user memory. Each returns 0 or -EFAULT; may sleep (a page fault), except the
+ * _nofault forms, which fail with -EFAULT instead of faulting a page in (for use under spin locks).
+ */
+#pragma once
+
+#include "core/types.h"
+
+/* True when [addr, addr+n) lies in the user half. */
+static inline bool user_range_ok(user_addr_t addr, size_t n)
+{
+	return n <= USER_END && addr.value <= USER_END - n;
+}
+
+must_check int copy_from_user(void *dst, user_addr_t src, size_t n);
+must_check int copy_to_user(user_addr_t dst, const void *src, size_t n);
+must_check int clear_user(user_addr_t dst, size_t n);
+/* As above but say how many bytes were NOT copied (short reads and writes need it). */
+must_check size_t copy_from_user_partial(void *dst, user_addr_t src, size_t n);
+must_check size_t copy_to_user_partial(user_addr_t dst, const void *src, size_t n);
+/* Copies a string with its NUL: length without NUL, -EFAULT, or -ENAMETOOLONG when `max` bytes
+ * held no NUL. */
+must_check ssize_t copy_string_from_user(char *dst, user_addr_t src, size_t max);
+
+must_check int copy_from_user_nofault(void *dst, user_addr_t src, size_t n);
+must_check int copy_to_user_nofault(user_addr_t dst, const void *src, size_t n);
+
+must_check int user_load32_nofault(user_addr_t addr, uint32_t *out);
+must_check int user_load32(user_addr_t addr, uint32_t *out);
+must_check int user_store32(user_addr_t addr, uint32_t value);
+/* *addr == old ? *addr = value; *seen gets what was there. Faults the page in. */
+must_check int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value,
+				       uint32_t *seen);
