@@ -2,6 +2,7 @@
  * Start of the scheduler on each processor, and what a processor does with nothing to do: pull work
  * from others, else halt with no timer of ours armed.
  */
+#include "core/schedule_point.h"
 #include "core/timer.h"
 #include "lib/string.h"
 #include "sched/sched_internal.h"
@@ -56,6 +57,7 @@ void sched_idle_loop(void)
 		/* Announced as idle, then the look at the queues; pairs with wake_idle_helper(). */
 		atomic32_or(&sched_idle_mask, cpu_bit(rq->cpu));
 		full_barrier();
+		schedule_point();
 		if (sched_need_resched() || read_once(rq->queued) != 0 || balance_pull(rq)) {
 			sched_switch();
 			arch_irq_enable();

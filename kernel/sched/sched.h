@@ -5,14 +5,10 @@
 #pragma once
 
 #include "core/clock.h"
+#include "abi/sched.h"
 #include "sched/thread.h"
 
 /* Policies and the range of niceness, as sched(7) has them. */
-#define SCHED_OTHER 0
-#define SCHED_FIFO 1
-#define SCHED_RR 2
-#define SCHED_BATCH 3
-#define SCHED_IDLE 5
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 #define RT_PRIORITY_MIN 1

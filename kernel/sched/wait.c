@@ -15,7 +15,7 @@
  * Waits may nest (a condition that itself sleeps): an inner wait may eat the outer one's token, so
  * each wait leaves one behind, and the outer sleep returns at once and looks again.
  */
-#include "core/timer.h"
+#include "core/schedule_point.h"
 #include "sched/sched_internal.h"
 #include "sched/wait.h"
 
@@ -84,6 +84,7 @@ static void wake(struct wait_queue *q, uint32_t key, bool all)
 	struct wait_entry *e, *following;
 	irq_state_t irq;
 
+	schedule_point();
 	if (wait_queue_is_empty(q))
 		return;
 	irq = spin_lock_irqsave(&q->lock);
@@ -118,12 +119,14 @@ void wait_prepare(struct wait_queue *q, struct wait_entry *e, enum wait_mode mod
 	t->wait_mode = (uint8_t)mode;
 	t->wait_reason = q;
 	write_once(t->woken, false);
+	schedule_point();
 	if (e->exclusive)
 		wait_queue_add_exclusive(q, e);
 	else
 		wait_queue_add(q, e);
 	/* Before the look at the condition; pairs with wait_queue_is_empty() in the waker. */
 	full_barrier();
+	schedule_point();
 }
 
 /* True when the waker took the entry off and is done with it: both links were written. */
@@ -138,6 +141,7 @@ void wait_finish(struct wait_queue *q, struct wait_entry *e)
 {
 	struct thread *t = thread_current();
 
+	schedule_point();
 	if (!removed_by_waker(e))
 		wait_queue_remove(q, e);
 	t->wait_reason = NULL;

@@ -15,6 +15,7 @@
  * Placement: the processor it ran on if idle, else an idle one that it may use, else the one it ran
  * on. An idle processor is claimed by clearing its bit, so two wakers do not choose the same.
  */
+#include "core/schedule_point.h"
 #include "core/trace.h"
 #include "sched/sched_internal.h"
 #include "sched/wait.h"
@@ -102,6 +103,7 @@ void wake_idle_helper(cpu_mask_t affinity)
 	/* Pairs with the one in sched_idle_loop(): this queue's length was written before the mask
 	 * is read, there the mask before the lengths are. One of the two sees the other. */
 	full_barrier();
+	schedule_point();
 	if (likely((atomic32_load(&sched_idle_mask) & affinity) == 0))
 		return;
 	cpu = claim_idle_of(affinity);

@@ -1,0 +1,31 @@
+/*
+ * Memory for host tests of sched/ that do not link mem/: the host's allocator, so that the address sanitiser
+ * watches each object, and stacks with room for the sanitiser's frames.
+ */
+#include <stdlib.h>
+
+#include "arch/host/host_internal.h"
+#include "mem/kstack.h"
+#include "mem/slab.h"
+
+#define STACKS_KEPT 64
+
+static char *kept[STACKS_KEPT];
+static unsigned int kept_count;
+
+/* The scheduler knows stacks of KSTACK_SIZE below their top; there is more underneath. */
+void *kstack_allocate(void)
+{
+	char *top = kept_count != 0 ? kept[--kept_count] : host_stack_allocate();
+
+	return top == NULL ? NULL : top - KSTACK_SIZE;
+}
+
+void kstack_free(void *stack)
+{
+	if (kept_count < STACKS_KEPT)
+		kept[kept_count++] = (char *)stack + KSTACK_SIZE;
+}
+
+void *kmalloc(size_t bytes) { return malloc(bytes); }
+void kfree(void *p) { free(p); }
