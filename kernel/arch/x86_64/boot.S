@@ -92,8 +92,8 @@ enter_long_mode:
 	movl %eax, %cr4
 	movl $PHYS(boot_pml4), %eax
 	movl %eax, %cr3
-	movl $0xc0000080, %ecx		/* EFER: SCE, LME; NXE comes with the final tables */
-	movl $0x101, %eax
+	movl $0xc0000080, %ecx		/* EFER: SCE, LME, NXE */
+	movl $0x901, %eax
 	xorl %edx, %edx
 	wrmsr
 	movl $0x80050033, %eax		/* PG AM WP NE ET MP PE */
@@ -118,8 +118,13 @@ boot_long_mode:
 	call *%rax			/* does not return */
 	ud2
 
-	/* The processor's number comes from its APIC id, its stack from its number. */
+	/* The processor's number comes from its APIC id, its stack from its number. The stack is
+	 * known to the final tables only, which know nothing of low addresses: jump up first. */
 ap_long_mode:
+	movabsq $1f, %rax
+	jmp *%rax
+1:	movq kernel_root, %rax
+	movq %rax, %cr3
 	xorl %eax, %eax
 	movl %eax, %ds
 	movl %eax, %es
@@ -129,13 +134,10 @@ ap_long_mode:
 	movl $1, %eax
 	cpuid
 	shrl $24, %ebx
-	movabsq $ap_number, %rax
-	movzbl (%rax, %rbx), %edi
-	movabsq $ap_stacks, %rax
-	movq (%rax, %rdi, 8), %rsp
+	movzbl ap_number(%rbx), %edi
+	movq ap_stacks(, %rdi, 8), %rsp
 	xorl %ebp, %ebp
-	movabsq $ap_start, %rax
-	call *%rax
+	call ap_start
 	ud2
 
 	/* Copied to a page below 640 KiB, entered at its start with CS holding the page. */

@@ -100,7 +100,6 @@ void cpu_detect(void)
 	f->rdrand = BIT_OF(one.c, 30);
 	f->pages_1g = BIT_OF(extended.d, 26);
 	f->rdtscp = BIT_OF(extended.d, 27);
-	f->no_execute = BIT_OF(extended.d, 20);
 	if (BIT_OF(one.c, 31))
 		detect_hypervisor();
 	detect_names(extended_max);

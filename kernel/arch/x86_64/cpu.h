@@ -100,7 +100,7 @@ enum hypervisor { HYPERVISOR_NONE, HYPERVISOR_TCG, HYPERVISOR_KVM, HYPERVISOR_OT
 /* Read once on the boot processor; the others are taken to be its equals. */
 struct cpu_features {
 	bool smep, smap, umip, fsgsbase, xsave, xsaveopt, avx, pages_1g, x2apic, tsc_deadline;
-	bool rdrand, rdseed, rdtscp, no_execute, erms;
+	bool rdrand, rdseed, rdtscp, erms;
 	enum hypervisor hypervisor;
 	uint32_t hypervisor_leaf_max;
 	uint32_t leaf_max;

@@ -92,7 +92,8 @@ bool mptable_read(struct machine *m)
 	if (h == NULL || !machine_sum_is_zero(h, h->length))
 		return false;
 	m->lapic = h->lapic;
-	for (uint32_t at = sizeof(*h), i = 0; i < h->entries && at < h->length; i++) {
+	/* By its length: qboot leaves the count of entries at 0. */
+	for (uint32_t at = sizeof(*h); at < h->length;) {
 		uint32_t n = read_entry(m, (const uint8_t *)h + at, h->length - at, &isa_bus);
 
 		if (n == 0)

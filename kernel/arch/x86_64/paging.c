@@ -38,7 +38,7 @@ extern char image_start[], image_text_end[], image_rodata_end[], image_end[], bo
 #define DEVICE_WINDOW (ARCH_KERNEL_WINDOW + ARCH_KERNEL_WINDOW_SIZE / 2)
 #define DEVICE_WINDOW_END (ARCH_KERNEL_WINDOW + ARCH_KERNEL_WINDOW_SIZE)
 
-static phys_t kernel_root;				/* [I] */
+phys_t kernel_root;					/* [I] boot.S loads it on the others */
 static uint64_t pool_next, pool_end;			/* physical; boot only, then empty */
 static struct spinlock window_lock = SPINLOCK_INIT(RANK_KVMAP);
 static uint64_t device_next GUARDED_BY(&window_lock) = DEVICE_WINDOW;
@@ -155,17 +155,10 @@ static uint64_t pool_pages(void)
 	return pages;
 }
 
-void paging_load(void)
-{
-	wrmsr(MSR_EFER, rdmsr(MSR_EFER) | 1u << 11);	/* NXE */
-	write_cr3(kernel_root.value);
-}
-
 void paging_init(void)
 {
 	uint64_t pages = pool_pages();
 
-	VERIFY(cpu_features.no_execute);
 	pool_next = boot_info_take(pages * PAGE_SIZE, LOW_MEMORY, 4 * GIB);
 	if (pool_next == 0)
 		panic("no memory for the kernel's page tables");
@@ -175,7 +168,7 @@ void paging_init(void)
 	map_image();
 	if (slot_make(ARCH_KERNEL_WINDOW, 3) == NULL)
 		panic("no memory for the kernel's page tables");
-	paging_load();
+	write_cr3(kernel_root.value);
 }
 
 phys_t arch_space_kernel_root(void) { return kernel_root; }

@@ -8,7 +8,7 @@
 
 /* Builds the final tables from boot_info and loads them; on the first processor, once. */
 void paging_init(void);
-void paging_load(void);			/* the other processors: the kernel's root, NX on */
+extern phys_t kernel_root;
 /* Firmware tables, wherever they are: mapped read-only, for ever. NULL when out of memory. */
 const void *paging_map_firmware(uint64_t start, size_t bytes);
 

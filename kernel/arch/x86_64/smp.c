@@ -16,7 +16,6 @@
 #include "arch/x86_64/clock.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/machine.h"
-#include "arch/x86_64/paging.h"
 #include "core/assert.h"
 #include "core/atomic.h"
 #include "core/clock.h"
@@ -46,7 +45,6 @@ void smp_reserve_trampoline(void)
 
 void ap_start(uint32_t id)
 {
-	paging_load();
 	cpu_init_tables(id, cpu_archs[id].apic_id, ap_ist[id]);
 	cpus[id].kernel_stack_top = ap_stacks[id];
 	cpu_init_features();
