@@ -83,8 +83,9 @@ static void add_machine(struct strings *command, const struct options *options,
 	strings_add(command, "-machine");
 	switch (options->machine) {
 	case MACHINE_MICROVM:
-		strings_addf(command, "microvm,acpi=%s,pic=%s,pit=%s,rtc=on",
-			     kernel->is_linux ? "on" : "off", pit ? "on" : "off", pit ? "on" : "off");
+		strings_addf(command, "microvm,acpi=%s,pic=%s,pit=%s,rtc=%s",
+			     kernel->is_linux ? "on" : "off", pit ? "on" : "off", pit ? "on" : "off",
+			     kernel->is_linux ? "on" : "off");
 		return;
 	case MACHINE_Q35:
 		strings_add(command, "q35,sata=off,smbus=off,vmport=off,usb=off");
