@@ -22,3 +22,6 @@ struct chardev {
 void chardev_register(struct chardev *device);
 /* The one that covers (major, minor); NULL. */
 struct chardev *chardev_find(uint32_t major, uint32_t minor);
+/* For /proc/devices. */
+void chardev_for_each(void (*fn)(void *arg, const struct chardev *device), void *arg);
+void chardev_init(void);		/* by vfs_init() */

@@ -101,6 +101,11 @@ struct dentry *dentry_create_root(struct super *super, struct inode *inode)
 	return dentry_create_named_root(super, inode, "/");
 }
 
+struct dentry *dentry_create_unhashed(struct dentry *dir, const char *name)
+{
+	return dentry_create(dir->super, dir, name, strlen(name));
+}
+
 static void dentry_free(struct dentry *d)
 {
 	ASSERT(!d->hashed && list_is_empty(&d->children));

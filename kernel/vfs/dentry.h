@@ -62,6 +62,8 @@ size_t dentry_shrink(size_t n);
 /* As dentry_create_root with a name for /proc ("memfd:x"). */
 must_check struct dentry *dentry_create_named_root(struct super *super, struct inode *inode,
 						   const char *name);
+/* A child that is not in the table: O_TMPFILE. Counted; NULL: no memory. */
+must_check struct dentry *dentry_create_unhashed(struct dentry *dir, const char *name);
 /* Forgets a cached name that no longer holds (revalidate said so); nothing was deleted. */
 void dentry_drop(struct dentry *dentry);
 /* Forgets all unused children of a directory: after its removal. */

@@ -48,6 +48,8 @@ struct file {
 	int32_t owner_pid, owner_signal;	/* F_SETOWN, F_SETSIG */
 	void *epoll_links;			/* epolls that watch it: vfs/epoll */
 	void *private;				/* ops' own */
+	bool holds_write;			/* counted in inode->writers */
+	bool denies_write;			/* counted in inode->deny_write: a program's image */
 	const struct vfs_cred *cred;		/* who opened it; counted by owner proc through hooks */
 };
 
@@ -55,6 +57,9 @@ struct file {
  * O_NOFOLLOW, O_DIRECTORY); `mode` already masked with umask. Counted. */
 must_check int file_open(const struct path_context *ctx, const char *name, int flags, uint32_t mode,
 			 struct file **out);
+/* As file_open with LOOKUP_* restrictions: openat2(2). */
+must_check int file_open_lookup(const struct path_context *ctx, const char *name, int flags,
+				uint32_t mode, unsigned int lookup_flags, struct file **out);
 /* Opens an inode reached otherwise (takes its own references). */
 must_check int file_open_path(const struct path *path, int flags, const struct vfs_cred *cred,
 			      struct file **out);
@@ -68,16 +73,22 @@ void file_put(struct file *file);
 must_check ssize_t file_read(struct file *file, struct iobuf *to, loff_t *pos);	/* checks mode */
 must_check ssize_t file_write(struct file *file, struct iobuf *from, loff_t *pos);
 must_check loff_t file_seek(struct file *file, loff_t offset, int whence);
-/* From and to kernel memory, at an offset. */
+/* read(2), write(2): at the file's own position, under pos_mutex; streams have none. */
+must_check ssize_t file_read_here(struct file *file, struct iobuf *to);
+must_check ssize_t file_write_here(struct file *file, struct iobuf *from);
+/* From and to kernel memory, at an offset (ignored by streams). */
 must_check ssize_t file_read_kernel(struct file *file, void *buf, size_t n, loff_t offset);
 must_check ssize_t file_write_kernel(struct file *file, const void *buf, size_t n, loff_t offset);
 uint32_t file_poll(struct file *file, struct poll_table *table);
+/* Fills area->object and area->file, both counted for the area. -ENODEV. */
 must_check int file_map(struct file *file, struct area *area);
 must_check int file_fsync(struct file *file, bool data_only);
 
 /* For a regular file with an object: the generic page cache read and write (vfs/page_io.c). */
 ssize_t page_cache_read(struct file *file, struct iobuf *to, loff_t *pos);
 ssize_t page_cache_write(struct file *file, struct iobuf *from, loff_t *pos);
+/* The same with the inode's mutex held. */
+ssize_t page_cache_write_locked(struct file *file, struct iobuf *from, loff_t *pos);
 
 /* getdents: file systems call dir_emit for each entry from file->pos on. False: full, stop. */
 struct dir_context {

@@ -35,6 +35,8 @@ struct vfs_cred {
 	     cap_sys_admin, cap_linux_immutable, cap_sys_resource;
 };
 
+extern const struct vfs_cred vfs_cred_kernel;	/* root with everything allowed: boot */
+
 struct inode_attr {				/* what setattr changes */
 	uint32_t valid;
 #define ATTR_MODE	(1u << 0)

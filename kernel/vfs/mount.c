@@ -14,6 +14,7 @@
 #include "lib/hash.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "vfs/chardev.h"
 #include "vfs/file.h"
 #include "vfs/lock.h"
 #include "vfs/mount_internal.h"
@@ -162,54 +163,57 @@ void mount_for_each(void (*fn)(void *arg, const struct mount *mount), void *arg)
 
 /* ---- the tree: mount_mutex held ------------------------------------------------------------------- */
 
-/* The caller's reference to m becomes the tree's. Nothing here can fail. */
-void mount_attach(struct mount *m, const struct path *at)
+void mount_set_parent(struct mount *m, const struct path *at)
 {
-	ASSERT(mutex_is_held(&mount_mutex) && !m->attached);
-	if (at != NULL)
-		path_get(at);
+	ASSERT(mutex_is_held(&mount_mutex) && m->attached && m->parent == NULL);
+	path_get(at);
 	spin_lock(&mount_lock);
-	m->attached = true;
-	list_push_back(&all_mounts, &m->all_node);
-	if (at != NULL) {
-		m->parent = at->mount;
-		m->mountpoint = at->dentry;
-		m->mountpoint->mount_count++;
-		hlist_push_front(hash_chain(m->parent, m->mountpoint), &m->hash_node);
-		list_push_back(&m->parent->children, &m->child_node);
-	}
+	m->parent = at->mount;
+	m->mountpoint = at->dentry;
+	m->mountpoint->mount_count++;
+	hlist_push_front(hash_chain(m->parent, m->mountpoint), &m->hash_node);
+	list_push_back(&m->parent->children, &m->child_node);
 	spin_unlock(&mount_lock);
 }
 
-static void unlink_locked(struct mount *m) REQUIRES(&mount_lock)
+void mount_clear_parent(struct mount *m, struct path *was)
 {
-	m->attached = false;
-	list_remove(&m->all_node);
-	if (m->parent == NULL)
-		return;
-	hlist_remove(&m->hash_node);
-	list_remove(&m->child_node);
-	m->mountpoint->mount_count--;
+	ASSERT(mutex_is_held(&mount_mutex) && m->attached);
+	spin_lock(&mount_lock);
+	*was = (struct path){ m->parent, m->mountpoint };
+	if (m->parent != NULL) {
+		hlist_remove(&m->hash_node);
+		list_remove(&m->child_node);
+		m->mountpoint->mount_count--;
+	}
+	m->parent = NULL;
+	m->mountpoint = NULL;
+	spin_unlock(&mount_lock);
+}
+
+/* The caller's reference to m becomes the tree's; at NULL: a root. Nothing here can fail. */
+void mount_attach(struct mount *m, const struct path *at)
+{
+	ASSERT(mutex_is_held(&mount_mutex) && !m->attached);
+	spin_lock(&mount_lock);
+	m->attached = true;
+	list_push_back(&all_mounts, &m->all_node);
+	spin_unlock(&mount_lock);
+	if (at != NULL)
+		mount_set_parent(m, at);
 }
 
 /* Takes m alone out of the tree and gives the tree's reference to the caller. */
 void mount_detach(struct mount *m)
 {
-	struct mount *parent;
-	struct dentry *mountpoint;
+	struct path was;
 
-	ASSERT(mutex_is_held(&mount_mutex) && m->attached);
+	mount_clear_parent(m, &was);
 	spin_lock(&mount_lock);
-	unlink_locked(m);
-	parent = m->parent;
-	mountpoint = m->mountpoint;
-	m->parent = NULL;
-	m->mountpoint = NULL;
+	m->attached = false;
+	list_remove(&m->all_node);
 	spin_unlock(&mount_lock);
-	if (parent != NULL) {
-		dentry_put(mountpoint);
-		mount_put(parent);
-	}
+	path_put(&was);
 }
 
 /* The next mount of the tree below `top`, in pre-order; NULL at the end. mount_mutex held. */
@@ -261,6 +265,8 @@ int mount_instance(const char *type_name, const char *source, const char *option
 	error = type->mount(type, source, options, flags, &super);
 	if (error != 0)
 		return error;
+	if (super->device == 0)
+		super->device = super_allocate_device();
 	if (super->source == NULL && source != NULL)
 		super->source = kstrdup(source);
 	m = mount_create(super, super->root, flags & MOUNT_FLAGS);
@@ -321,4 +327,5 @@ void vfs_init(void)
 	mutex_init(&rename_mutex);
 	lock_init();
 	file_init();
+	chardev_init();
 }

@@ -22,6 +22,8 @@ struct mount {
 	uint32_t id;
 	struct hlist_node hash_node;		/* by (parent, mountpoint) */
 	bool attached;				/* part of the tree */
+	bool expiring;				/* MNT_EXPIRE asked once */
+	const struct mount *copied_from;	/* while a recursive bind is built */
 };
 
 struct fs_type {

@@ -22,4 +22,9 @@ must_check int mount_instance(const char *type_name, const char *source, const c
 void mount_attach(struct mount *m, const struct path *at);
 void mount_detach(struct mount *m);
 void mount_detach_tree(struct mount *top);
+/* Hangs an attached mount without parent in at *at, and takes it off again (its references move to
+ * *was). Nothing fails. */
+void mount_set_parent(struct mount *m, const struct path *at);
+void mount_clear_parent(struct mount *m, struct path *was);
+must_check int mount_graft(struct mount *m, const struct path *at, bool dir);
 struct mount *mount_next_below(struct mount *m, const struct mount *top);

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "abi/poll.h"
+#include "core/annotate.h"
 #include "sched/wait.h"
 
 struct file;
@@ -20,3 +21,51 @@ static inline void poll_wait(struct file *file, struct wait_queue *queue, struct
 	if (table != NULL && table->enqueue != NULL)
 		table->enqueue(table, file, queue);
 }
+
+/*
+ * One sleep on many files. The pattern of poll(2):
+ *
+ *	poll_session_init(&s);
+ *	do {
+ *		for each file: n += poll_session_ask(&s, file, events) != 0;
+ *	} while (n == 0 && (error = poll_session_wait(&s, deadline)) == 0);
+ *	poll_session_fini(&s);
+ *
+ * A file found ready in the first round: poll_session_stop() saves registering the others.
+ */
+struct poll_session;
+
+struct poll_entry {
+	struct wait_entry wait;
+	struct poll_session *session;
+	struct file *file;			/* counted */
+	struct wait_queue *queue;
+	uint32_t events;
+};
+
+#define POLL_INLINE 6
+#define POLL_BLOCK 60
+
+struct poll_block {
+	struct poll_block *next;
+	size_t used;
+	struct poll_entry entries[POLL_BLOCK];
+};
+
+struct poll_session {
+	struct poll_table table;
+	struct wait_queue queue;
+	bool woken;
+	int error;				/* -ENOMEM: a file could not be registered */
+	size_t inline_used;
+	struct poll_block *blocks;
+	struct poll_entry entries[POLL_INLINE];
+};
+
+void poll_session_init(struct poll_session *s);
+void poll_session_fini(struct poll_session *s);
+/* Present events of the file, those asked for and errors; registers it in the first round. */
+uint32_t poll_session_ask(struct poll_session *s, struct file *file, uint32_t events);
+static inline void poll_session_stop(struct poll_session *s) { s->table.enqueue = NULL; }
+/* 0: something happened, ask again; -ETIMEDOUT; -ERESTARTSYS; -ENOMEM. */
+must_check int poll_session_wait(struct poll_session *s, uint64_t deadline_ns);

@@ -72,6 +72,13 @@ must_check int may_delete(const struct path *dir, struct dentry *victim, bool is
 must_check int create_locked(const struct path *dir, struct dentry *dentry, uint32_t mode,
 			     uint64_t rdev, const struct vfs_cred *cred);
 
+struct file;
+/* vfs/file.c: an open file of count 1 with its own references to what `path` leads to. */
+must_check int file_create_at(const struct path *path, int flags, const struct vfs_cred *cred,
+			      struct file **out);
+/* For file_open.c: what a type of special inode does on open; NULL: none registered. */
+int (*file_special_open(uint32_t mode))(struct inode *inode, struct file *file);
+
 void file_init(void);
 void mount_init(void);
 void lock_init(void);
