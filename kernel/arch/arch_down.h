@@ -120,6 +120,20 @@ void frame_init_user(struct trap_frame *f, uint64_t pc, uint64_t sp);
 void frame_restart_syscall(struct trap_frame *f, int nr);
 void frame_set_single_step(struct trap_frame *f, bool on);
 
+/*
+ * Registers for ptrace(2) and core dumps, in the ABI's form; the thread is the current one or does
+ * not run. What is set is made harmless; -EIO for a base outside the user half.
+ */
+struct abi_user_regs;
+void arch_regs_get(const struct trap_frame *f, const struct arch_thread *at,
+		   struct abi_user_regs *out);
+must_check int arch_regs_set(struct trap_frame *f, struct arch_thread *at,
+			     const struct abi_user_regs *in);
+/* FXSAVE's 512 bytes, or with `extended` the whole XSAVE area; the size is arch_fpregs_bytes(). */
+size_t arch_fpregs_bytes(bool extended);
+void arch_fpregs_get(struct arch_thread *at, void *out, bool extended);
+must_check int arch_fpregs_set(struct arch_thread *at, const void *in, bool extended);	/* -EINVAL */
+
 /* --- signals (arch/<name>/signal_frame.c) ---------------------------------------------------- */
 
 struct abi_siginfo;
@@ -179,3 +193,5 @@ uint64_t arch_random_seed(void);		/* best entropy at hand, maybe only the time *
 /* Text for /proc/cpuinfo about one processor; bytes written. */
 size_t arch_cpuinfo(uint32_t cpu, char *buf, size_t n);
 uint64_t arch_hwcap(void);			/* AT_HWCAP (CPUID 1 EDX) */
+uint64_t arch_hwcap2(void);			/* AT_HWCAP2 */
+uint64_t arch_signal_stack_min(void);		/* AT_MINSIGSTKSZ: bytes of the largest frame */

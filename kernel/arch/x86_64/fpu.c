@@ -163,3 +163,81 @@ void arch_thread_reset_user(struct arch_thread *at)
 	segments_load(at);
 	arch_irq_restore(state);
 }
+
+/* --- state in memory, for signal frames and ptrace ------------------------------------------------- */
+
+void fpu_materialise(struct fpu_image *area)
+{
+	if (!cpu_features.xsave)
+		return;
+	if ((area->present & 1) == 0) {
+		memset(area, 0, offsetof(struct fpu_image, mxcsr));
+		area->control = fpu_initial.control;
+		memset(area->registers, 0, 128);
+	}
+	if ((area->present & 2) == 0)
+		memset(area->registers + 128, 0, 256);
+	if ((area->present & 4) == 0 && cpu_features.avx)
+		memset(area->avx, 0, sizeof(area->avx));
+	area->present |= XCR0_X87_SSE;
+}
+
+int fpu_check(struct fpu_image *image, size_t bytes)
+{
+	if ((image->mxcsr & ~fpu_mxcsr_mask) != 0)
+		return -EINVAL;
+	if (bytes < offsetof(struct fpu_image, avx)) {
+		memset(&image->present, 0, sizeof(*image) - offsetof(struct fpu_image, present));
+		image->present = XCR0_X87_SSE;
+		return 0;
+	}
+	for (unsigned int i = 0; i < 6; i++)
+		if (image->reserved1[i] != 0)
+			return -EINVAL;
+	if (image->compacted != 0 || (image->present & ~cpu_features.xsave_mask) != 0)
+		return -EINVAL;
+	/* State that the image is too short for cannot be present. */
+	if (bytes < sizeof(*image))
+		image->present &= XCR0_X87_SSE;
+	return 0;
+}
+
+size_t arch_fpregs_bytes(bool extended) { return extended ? cpu_features.xsave_bytes : 512; }
+
+/* The current thread's registers go to memory first; any other's are there. */
+static void bring_to_memory(struct arch_thread *at)
+{
+	irq_state_t state = arch_irq_save();
+
+	if (cpu_arch_self()->running == at)
+		fpu_save_live();
+	arch_irq_restore(state);
+}
+
+void arch_fpregs_get(struct arch_thread *at, void *out, bool extended)
+{
+	struct fpu_image *area = at->fpu;
+
+	bring_to_memory(at);
+	fpu_materialise(area);
+	memcpy(out, area, arch_fpregs_bytes(extended));
+	/* Where debuggers look for what the area may hold: sw_reserved, as in a signal frame. */
+	if (extended)
+		memcpy((char *)out + 464, &cpu_features.xsave_mask, sizeof(uint64_t));
+}
+
+int arch_fpregs_set(struct arch_thread *at, const void *in, bool extended)
+{
+	struct fpu_image image;
+	irq_state_t state;
+
+	memset(&image, 0, sizeof(image));
+	memcpy(&image, in, arch_fpregs_bytes(extended));
+	if (fpu_check(&image, arch_fpregs_bytes(extended)) != 0)
+		return -EINVAL;
+	state = arch_irq_save();
+	fpu_forget(at);
+	memcpy(at->fpu, &image, cpu_features.xsave_bytes);
+	arch_irq_restore(state);
+	return 0;
+}

@@ -28,6 +28,12 @@ void fpu_save_live(void);		/* registers to their owner's memory, if newer */
 /* Memory is the truth for `at` (the running thread) from here on. */
 void fpu_forget(struct arch_thread *at);
 
+/* Writes out the components that XSAVEOPT left alone because they were in their initial state. */
+void fpu_materialise(struct fpu_image *area);
+/* -EINVAL for an image that the processor would refuse; what its first `bytes` do not hold is made
+ * the initial state. */
+must_check int fpu_check(struct fpu_image *image, size_t bytes);
+
 /* user_copy.S: -1 when the processor refused. */
 int xrstor_checked(const void *area);
 int fxrstor_checked(const void *area);

@@ -44,6 +44,9 @@ uint64_t arch_random_seed(void)
 
 uint64_t arch_hwcap(void) { return cpuid(1, 0).d; }
 
+/* HWCAP2_FSGSBASE: programs may use the instructions. */
+uint64_t arch_hwcap2(void) { return cpu_features.fsgsbase ? 2 : 0; }
+
 static const struct { const char *name; uint8_t leaf, reg, bit; } flags[] = {
 	/* leaf 1: reg 0 is EDX, 1 is ECX; leaf 7: 2 is EBX; 0x80000001: 3 is EDX, 4 is ECX */
 	{ "fpu", 1, 0, 0 }, { "tsc", 1, 0, 4 }, { "msr", 1, 0, 5 }, { "pae", 1, 0, 6 },

@@ -37,23 +37,13 @@ static uint32_t fpu_frame_bytes(void)
 	return cpu_features.xsave_bytes + (cpu_features.xsave ? FP_XSTATE_MAGIC2_SIZE : 0);
 }
 
-/* --- to the handler ------------------------------------------------------------------------------- */
-
-/* XSAVEOPT leaves alone what is in its initial state: legacy code that looks at the frame expects
- * x87 and SSE to be there, so memory gets what the registers mean. */
-static void materialise(struct fpu_image *area)
+/* Alignment may take 63 bytes below the FPU state, and 8 and 15 below the frame. */
+uint64_t arch_signal_stack_min(void)
 {
-	if ((area->present & 1) == 0) {
-		memset(area, 0, offsetof(struct fpu_image, mxcsr));
-		area->control = fpu_initial.control;
-		memset(area->registers, 0, 128);
-	}
-	if ((area->present & 2) == 0)
-		memset(area->registers + 128, 0, 256);
-	if ((area->present & 4) == 0 && cpu_features.xsave_bytes > sizeof(*area) - sizeof(area->avx))
-		memset(area->avx, 0, sizeof(area->avx));
-	area->present |= 3;
+	return sizeof(struct abi_rt_sigframe) + fpu_frame_bytes() + 64 + 24;
 }
+
+/* --- to the handler ------------------------------------------------------------------------------- */
 
 static int push_fpu(uint64_t at)
 {
@@ -67,7 +57,7 @@ static int push_fpu(uint64_t at)
 	/* What is changed in memory below means the same, so the registers may stay good. */
 	arch_irq_restore(state);
 	if (cpu_features.xsave) {
-		materialise(area);
+		fpu_materialise(area);
 		if (copy_to_user(user_addr(at + bytes), &magic2, sizeof(magic2)) != 0)
 			return -EFAULT;
 	} else {
@@ -159,28 +149,6 @@ static bool has_xstate(const struct abi_fpx_sw_bytes *sw, uint64_t at)
 	       magic2 == FP_XSTATE_MAGIC2;
 }
 
-/* What XRSTOR would refuse is refused here; what is missing is the initial state. */
-static int check_image(struct fpu_image *image, const struct abi_fpx_sw_bytes *sw, bool xstate)
-{
-	if ((image->mxcsr & ~fpu_mxcsr_mask) != 0)
-		return -EFAULT;
-	if (!xstate) {
-		memset(&image->present, 0, sizeof(*image) - 512);
-		image->present = 3;
-		return 0;
-	}
-	for (unsigned int i = 0; i < ARRAY_SIZE(image->reserved1); i++)
-		if (image->reserved1[i] != 0)
-			return -EFAULT;
-	if (image->compacted != 0 || (image->present & ~cpu_features.xsave_mask) != 0)
-		return -EFAULT;
-	/* State that the frame is too short for cannot be present. */
-	if (sw->xstate_size < sizeof(*image))
-		image->present &= 3;
-	image->present &= sw->xfeatures;
-	return 0;
-}
-
 static int pop_fpu(uint64_t at)
 {
 	struct arch_thread *at_thread = running();
@@ -201,8 +169,9 @@ static int pop_fpu(uint64_t at)
 		if (xstate && copy_from_user(&image.present, user_addr(at + 512),
 					     sw.xstate_size - 512) != 0)
 			return -EFAULT;
-		if (check_image(&image, &sw, xstate) != 0)
+		if (fpu_check(&image, xstate ? sw.xstate_size : 512) != 0)
 			return -EFAULT;
+		image.present &= xstate ? sw.xfeatures : image.present;
 	}
 	state = arch_irq_save();
 	fpu_forget(at_thread);
