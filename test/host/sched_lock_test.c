@@ -1,12 +1,12 @@
 /*
  * Do the sleeping locks exclude, and let everybody in at last?
  *
- * links: arch/host/stacks.c arch/host/machine.c arch/host/explore.c arch/host/support.c core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c core/fail_point.c lib/rbtree.c lib/string.c sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c sched/worker.c
- * helpers: sched_memory.c sched_boot.c
+ * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c core/fail_point.c lib/rbtree.c lib/string.c sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c sched/worker.c
+ * helpers: sched_memory.c virtual.c explore.c
  */
 #include "abi/errno.h"
+#include "explore.h"
 #include "host_test.h"
-#include "sched_boot.h"
 #include "sched/mutex.h"
 
 static struct mutex mutex;
@@ -78,7 +78,7 @@ TEST(mutex_between_two_threads_exhaustively)
 	explore_all(&two, 2);
 }
 
-/* --- a killed waiter leaves, and the others still get the lock ------------------------------------------- */
+/* --- a killed waiter leaves, and the others still get the lock ------------------------------- */
 
 static struct thread *victim;
 
@@ -123,7 +123,7 @@ TEST(a_killed_waiter_takes_no_wakeup_with_it)
 	explore_random(&killed, 4000);
 }
 
-/* --- readers and writers ------------------------------------------------------------------------------------- */
+/* --- readers and writers --------------------------------------------------------------------- */
 
 static void reader(void *arg)
 {

@@ -1,10 +1,10 @@
 /*
- * Memory for host tests of sched/ that do not link mem/: the host's allocator, so that the address sanitiser
- * watches each object, and stacks with room for the sanitiser's frames.
+ * Memory for host tests of sched/ that do not link mem/: the host's allocator, so that the
+ * sanitiser watches each object, and stacks with room for the sanitiser's frames.
  */
 #include <stdlib.h>
 
-#include "arch/host/host_internal.h"
+#include "arch/host/host.h"
 #include "mem/kstack.h"
 #include "mem/slab.h"
 

@@ -1,14 +1,14 @@
 /*
  * Is a wake-up ever lost, or used after its sleeper is gone, whatever the order of the processors?
  *
- * links: arch/host/stacks.c arch/host/machine.c arch/host/explore.c arch/host/support.c core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c core/fail_point.c lib/rbtree.c lib/string.c sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c sched/worker.c
- * helpers: sched_memory.c sched_boot.c
+ * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c core/fail_point.c lib/rbtree.c lib/string.c sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c sched/worker.c
+ * helpers: sched_memory.c virtual.c explore.c
  */
 #include <stdlib.h>
 
 #include "abi/errno.h"
+#include "explore.h"
 #include "host_test.h"
-#include "sched_boot.h"
 #include "sched/wait.h"
 
 static struct wait_queue queue;
@@ -22,7 +22,7 @@ static void setup_queue(void)
 	tokens = taken = 0;
 }
 
-/* --- one waiter, one waker ---------------------------------------------------------------------------- */
+/* --- one waiter, one waker ------------------------------------------------------------------- */
 
 static void wait_until_ready(void *arg)
 {
@@ -66,7 +66,7 @@ TEST(no_wakeup_is_lost_when_threads_migrate)
 	explore_random(&anywhere, 2000);
 }
 
-/* --- exclusive waiters: as many wake-ups as tokens ------------------------------------------------------- */
+/* --- exclusive waiters: as many wake-ups as tokens ------------------------------------------- */
 
 static bool take_token(void)
 {
@@ -126,7 +126,7 @@ TEST(each_token_wakes_one_exclusive_waiter)
 	explore_random(&exclusive, 3000);
 }
 
-/* --- the queue's memory goes as soon as the waiter is back ------------------------------------------------ */
+/* --- the queue's memory goes as soon as the waiter is back ----------------------------------- */
 
 struct request {
 	struct wait_queue done_wait;
@@ -180,7 +180,7 @@ TEST(entries_are_not_touched_after_their_thread_has_gone)
 	explore_random(&entries, 4000);
 }
 
-/* --- deadlines and signals ------------------------------------------------------------------------------------ */
+/* --- deadlines and signals ------------------------------------------------------------------- */
 
 static int timed_result;
 
@@ -252,7 +252,7 @@ TEST(a_signal_ends_an_interruptible_wait)
 	explore_random(&signalled, 2000);
 }
 
-/* --- a condition that itself sleeps ------------------------------------------------------------------------------ */
+/* --- a condition that itself sleeps ---------------------------------------------------------- */
 
 static struct wait_queue inner;
 static bool inner_ready;

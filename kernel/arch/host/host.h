@@ -1,84 +1,75 @@
 /*
- * The host architecture's face to tests: virtual processors, virtual time, the explorer.
+ * The host architecture's face to tests and to the explorer (test/host/explore.c): virtual
+ * processors, virtual time, memory.
  *
- * A test calls host_boot(n) once, then explore() with scenarios. Only the processors' coroutines run
- * kernel code with schedule points; the test itself (setup, check) runs on the process's own stack,
- * as an interrupt handler on processor 0 would.
+ * A processor is a coroutine. It runs until it yields, at a schedule point while `host_exploring`
+ * is set, or when it has nothing to do; then the process's own stack decides who goes on. Kernel
+ * code called on the process's own stack runs as a handler on processor 0 would, undisturbed.
  *
- * Virtual time moves by a nanosecond at each schedule point, by what host_user_run() takes, and to
- * the next timer when every processor is idle.
+ * Virtual time moves by a nanosecond at each schedule point, by host_burn(), and to the next event
+ * when host_advance_to_event() is called.
  */
 #pragma once
 
 #include "core/ipi.h"
+#include "core/percpu.h"
 #include "core/types.h"
-#include "sched/sched.h"
 
-/* --- machine ------------------------------------------------------------------------------------ */
+enum host_state {
+	HOST_READY,		/* goes on when chosen */
+	HOST_SPINNING,		/* in a pause: others first */
+	HOST_HALTED,		/* until an interrupt is pending */
+	HOST_USER,		/* in user mode until `user_until_ns` or an interrupt */
+};
 
-/* Processors 0..n-1 run sched_idle_loop(); once in a process. */
-void host_boot(uint32_t cpu_total);
-uint64_t host_now(void);
-/* A kernel thread on the processors of the mask (0: all), at once runnable. Counted: a scenario has
- * ended when all have. */
-struct thread *host_spawn(cpu_mask_t mask, const char *name, void (*entry)(void *arg), void *arg);
-/* The same, not started, with an own policy to be set. */
-struct thread *host_thread(cpu_mask_t mask, const char *name, void (*entry)(void *arg), void *arg);
+struct host_processor {
+	uint64_t stack_pointer;		/* of its coroutine while another runs */
+	const char *stack_top;		/* bounds for the address sanitiser */
+	const char *idle_top;
+	enum host_state state;
+	uint32_t pending;		/* bit per enum ipi_kind */
+	uint64_t timer_ns;		/* one-shot deadline */
+	uint64_t tick_ns;		/* next periodic tick */
+	uint64_t user_until_ns;
+};
 
-/*
- * The current thread runs as a program would for `ns` of its own time: preemptible by interrupts from
- * user mode, slices armed on the way out, as user_return() does. `pc` moves by one per nanosecond.
- */
-void host_user_run(uint64_t ns);
+extern struct host_processor host_processors[CPU_MAX];
+extern uint32_t host_cpu_total;
+extern uint64_t host_time_ns;
+
+/* Processors 0..n-1: init() is called for each on the process's stack, then idle() on its own. */
+void host_boot(uint32_t cpu_total, void (*init)(uint32_t cpu), void (*idle)(void));
+
+/* Gives the process's own stack the control; returns when this processor is chosen. */
+void host_yield(enum host_state state);
+/* From the process's stack: lets processor `cpu` go on until it yields. */
+void host_resume(uint32_t cpu);
+bool host_is_runnable(uint32_t cpu);
+/* Something is pending for the processor, enabled or not. */
+bool host_has_interrupt(uint32_t cpu);
+/* Moves time to the next event when nobody can run; false when there is none. */
+bool host_advance_to_event(void);
+/* One pending interrupt of this processor, as the entry code handles it. From user mode the way out
+ * is the caller's, who finds interrupts off. */
+void host_take_interrupt(bool from_user);
+void host_raise(uint32_t cpu, enum ipi_kind kind);
 /* A periodic timer interrupt on every processor, as the PIT gives; 0: none. */
 void host_set_periodic_tick(uint64_t period_ns);
-/* Time passes on this processor with interrupts as they are: a slow piece of kernel. */
+/* Time passes on this processor: a slow piece of kernel. */
 void host_burn(uint64_t ns);
-/* Interrupts that this processor takes when they are enabled. */
-void host_raise(uint32_t cpu, enum ipi_kind kind);
 
-/* --- memory --------------------------------------------------------------------------------------- */
+/* --- memory ---------------------------------------------------------------------------------- */
 
 /* Page frames [1 MiB, 1 MiB + bytes) at the direct map, described in boot_info for mem_init(). */
 void host_memory_init(size_t bytes);
-/* User translations go through a small TLB per processor unless this is false. */
-extern bool host_tlb_on;
+/* A stack with room for the sanitisers' frames: its top. */
+void *host_stack_allocate(void);
 
-/* --- exploration ------------------------------------------------------------------------------------ */
+/* --- failure --------------------------------------------------------------------------------- */
 
-struct scenario {
-	const char *name;
-	void (*setup)(void);		/* makes objects, spawns threads */
-	void (*check)(void);		/* after all have ended: host_fail() if something is wrong */
-};
-
-enum strategy { STRATEGY_RANDOM, STRATEGY_PCT, STRATEGY_EXHAUSTIVE };
-
-struct explore_options {
-	enum strategy strategy;
-	uint32_t schedules;		/* at most; EXHAUSTIVE: 0 is no limit */
-	uint32_t bound;			/* EXHAUSTIVE: preemptions; PCT: priority changes */
-	uint64_t seed;
-};
-
-struct explore_result {
-	uint32_t schedules, decisions_max;
-	bool complete;			/* EXHAUSTIVE: every schedule within the bound was run */
-	bool failed;
-	char reason[256];
-	char replay[512];		/* "cpu choices": put into TINE_REPLAY to run it again */
-};
-
-/*
- * Runs the scenario under many schedules. Stops at the first failure, prints the reason and the
- * replay string; the process is of no more use for kernel code then. With TINE_REPLAY=NAME/CHOICES
- * in the environment the scenario NAME runs once, under that schedule.
- */
-struct explore_result explore(const struct scenario *s, const struct explore_options *o);
-/* The same in a child process, for what is to fail: true when it failed. */
-bool explore_fails(const struct scenario *s, const struct explore_options *o);
-/* Ends the schedule as failed. From anywhere. */
+/* Panics and failed checks end here; the hook, when set, gets the message and does not return. */
 void host_fail(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
+extern void (*host_fail_hook)(const char *message);
 #define HOST_EXPECT(cond)                                                                         \
 	do {                                                                                      \
 		if (!(cond))                                                                      \

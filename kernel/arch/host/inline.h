@@ -2,8 +2,8 @@
  * The host as an architecture, for tests: an ordinary process in which each virtual processor is a
  * coroutine. What a kernel function needs inline.
  *
- * Only one coroutine runs at a time. Between two schedule points a processor goes on undisturbed, so
- * what the explorer decides at each of them (arch/host/explore.c) is the whole of concurrency: every
+ * Only one coroutine runs at a time. Between two schedule points a processor goes on undisturbed,
+ * so what the explorer decides at each of them (test/host/explore.c) is all of concurrency: every
  * change of the preemption count (each spin lock begins and ends with one), every change of the
  * interrupt flag that lets an interrupt in, every pause in a spin loop, and schedule_point().
  */

@@ -10,8 +10,8 @@
 #include "arch/arch_up.h"
 #include "arch/host/host_internal.h"
 #include "core/assert.h"
+#include "core/clock.h"
 #include "core/timer.h"
-#include "sched/headway.h"
 
 struct cpu *host_cpu = &cpus[0];
 bool host_irq_flag[CPU_MAX];
@@ -19,17 +19,23 @@ bool host_exploring;
 struct host_processor host_processors[CPU_MAX];
 uint32_t host_cpu_total = 1;
 uint64_t host_time_ns = 1000;
-uint32_t host_threads_live;
 
 static uint64_t tick_period_ns;
 static uint64_t cycles;
+static void (*idle_function)(void);
 
-void host_idle_start(void);
+/* The first switch to a coroutine comes from host_resume(). */
+static void idle_start(void)
+{
+	host_entered();
+	idle_function();
+}
 
-void host_boot(uint32_t cpu_total)
+void host_boot(uint32_t cpu_total, void (*init)(uint32_t cpu), void (*idle)(void))
 {
 	host_cpu_total = cpu_total;
 	cpu_count = cpu_total;
+	idle_function = idle;
 	timer_system_init();
 	for (uint32_t i = 0; i < cpu_total; i++) {
 		struct host_processor *p = &host_processors[i];
@@ -37,25 +43,20 @@ void host_boot(uint32_t cpu_total)
 		cpus[i].self = &cpus[i];
 		cpus[i].id = i;
 		cpus[i].online = true;
-		p->idle_top = host_stack_allocate();
-		p->stack_top = p->idle_top;
-		p->stack_pointer = host_plant((void *)p->idle_top, host_idle_start);
+		p->idle_top = p->stack_top = host_stack_allocate();
+		p->stack_pointer = host_plant((void *)p->idle_top, idle_start);
 		p->timer_ns = p->tick_ns = TIME_NEVER;
 		host_cpu = &cpus[i];
-		if (i == 0)
-			sched_init();
-		else
-			sched_init_secondary();
+		init(i);
 	}
 	for (uint32_t i = 0; i < cpu_total; i++)
 		host_resume(i);
 	host_cpu = &cpus[0];
 }
 
-uint64_t host_now(void) { return host_time_ns; }
 uint64_t host_cycles(void) { return ++cycles; }
 
-/* --- interrupts --------------------------------------------------------------------------------------- */
+/* --- interrupts ------------------------------------------------------------------------------ */
 
 bool host_has_interrupt(uint32_t cpu)
 {
@@ -91,8 +92,7 @@ static void take_one(struct host_processor *p)
 	timer_interrupt();
 }
 
-/* One interrupt, as the entry code handles it; with the way out that belongs to kernel mode. */
-static void interrupt(bool from_user)
+void host_take_interrupt(bool from_user)
 {
 	struct cpu *cpu = cpu_self();
 
@@ -112,7 +112,7 @@ static void interrupt(bool from_user)
 void host_irq_opened(void)
 {
 	while (host_irq_flag[cpu_id()] && host_has_interrupt(cpu_id()) && cpu_current() != NULL)
-		interrupt(false);
+		host_take_interrupt(false);
 }
 
 void host_schedule_point(void)
@@ -146,7 +146,7 @@ void arch_idle(void)
 void host_raise(uint32_t cpu, enum ipi_kind kind) { host_processors[cpu].pending |= 1u << kind; }
 void arch_ipi_send(uint32_t cpu, enum ipi_kind kind) { host_raise(cpu, kind); }
 
-/* --- time ---------------------------------------------------------------------------------------------- */
+/* --- time ------------------------------------------------------------------------------------ */
 
 uint64_t arch_clock_ns(void) { return host_time_ns; }
 uint64_t arch_wall_seconds_at_boot(void) { return 1577836800; }
@@ -187,42 +187,7 @@ bool host_advance_to_event(void)
 
 void host_burn(uint64_t ns) { host_time_ns += ns; }
 
-/* As user_return(): the last thing is the slice. Interrupts off from here to "user mode". */
-static void door_out(struct thread *t, uint64_t pc)
-{
-	arch_irq_disable();
-	while (sched_need_resched() && headway_may_switch(t, pc, true))
-		sched_switch();
-	timer_set_slice(sched_slice_deadline());
-	headway_user_return(t, pc);
-}
-
-void host_user_run(uint64_t ns)
-{
-	struct thread *t = thread_current();
-	uint64_t pc = 0x400000;
-
-	while (ns != 0) {
-		struct host_processor *p;
-		uint64_t start, ran;
-
-		door_out(t, pc);
-		start = host_time_ns;
-		p = &host_processors[cpu_id()];
-		p->user_until_ns = start + ns;
-		while (!host_has_interrupt(cpu_id()) && host_time_ns < p->user_until_ns)
-			host_yield(HOST_USER);
-		ran = host_time_ns - start;
-		ran = ran < ns ? ran : ns;
-		ns -= ran;
-		pc += ran;
-		if (host_has_interrupt(cpu_id()))
-			interrupt(true);
-	}
-	arch_irq_enable();
-}
-
-/* --- the rest of arch_down.h ----------------------------------------------------------------------------- */
+/* --- the rest of arch_down.h ----------------------------------------------------------------- */
 
 void arch_power_off(int status) { exit(status); }
 void arch_reboot(void) { exit(0); }

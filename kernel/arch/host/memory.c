@@ -42,7 +42,8 @@ void host_memory_init(size_t bytes)
 		die("arch/host: direct map");
 	wanted = (void *)ARCH_KERNEL_WINDOW;
 	if (mmap(wanted, ARCH_KERNEL_WINDOW_SIZE, PROT_NONE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0) != wanted)
+		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1,
+		 0) != wanted)
 		die("arch/host: window");
 	window_frames = calloc(WINDOW_PAGES, sizeof(*window_frames));
 	boot_info.ram[0] = (struct boot_range){ MEMORY_START, memory_end };

@@ -1,12 +1,11 @@
 /*
- * Stacks: the switch between them, and threads planted on new ones. The address sanitiser is told of
+ * Stacks: the switch between them, and threads planted on new ones. The sanitiser is told of
  * each switch, else it takes the frames of one stack for rubbish of another.
  */
 #include <sys/mman.h>
 
 #include "arch/arch_up.h"
 #include "arch/host/host_internal.h"
-#include "arch/host/trap_frame.h"
 
 void host_switch_stack(uint64_t *save, uint64_t to);
 __asm__(".text\n"
@@ -29,7 +28,7 @@ static void __sanitizer_finish_switch_fiber(void *fake, const void **bottom, siz
 static void __asan_unpoison_memory_region(const volatile void *start, size_t size) { }
 #endif
 
-#define THREAD_STACK_BYTES (16 * 1024UL)
+#define STACK_BYTES (16 * 1024UL)
 
 static uint64_t main_stack_pointer;
 static const void *main_bottom;
@@ -72,13 +71,13 @@ void host_resume(uint32_t cpu)
 
 	host_cpu = &cpus[cpu];
 	p->state = HOST_READY;
-	__sanitizer_start_switch_fiber(&fake, p->stack_top - THREAD_STACK_BYTES, THREAD_STACK_BYTES);
+	__sanitizer_start_switch_fiber(&fake, p->stack_top - STACK_BYTES, STACK_BYTES);
 	host_switch_stack(&main_stack_pointer, p->stack_pointer);
 	__sanitizer_finish_switch_fiber(fake, NULL, NULL);
 }
 
 /* Every planted stack begins with this: the first entry of a coroutine was a switch, too. */
-static void entered(void)
+void host_entered(void)
 {
 	const void *bottom;
 	size_t bytes;
@@ -90,7 +89,7 @@ static void entered(void)
 	}
 }
 
-/* --- arch_down.h ------------------------------------------------------------------------------------ */
+/* --- arch_down.h ----------------------------------------------------------------------------- */
 
 /* What a planted thread finds just below its stack's top. */
 struct planted {
@@ -105,10 +104,11 @@ static struct planted *planted_at(void *stack_top)
 	return (struct planted *)(((uint64_t)stack_top - sizeof(struct planted)) & ~63UL);
 }
 
-/* gs_base is the user's; a host thread has none, so it remembers the stack's top. */
+/* gs_base is the user's; a host thread has none, so it remembers the stack's top, which is the
+ * processor's stack_top while the thread runs. */
 static struct planted *thread_plant(struct arch_thread *at, void *stack_top, void (*start)(void))
 {
-	__asan_unpoison_memory_region((char *)stack_top - THREAD_STACK_BYTES, THREAD_STACK_BYTES);
+	__asan_unpoison_memory_region((char *)stack_top - STACK_BYTES, STACK_BYTES);
 	at->gs_base = (uint64_t)stack_top;
 	at->stack_pointer = host_plant(planted_at(stack_top), start);
 	return planted_at(stack_top);
@@ -116,14 +116,14 @@ static struct planted *thread_plant(struct arch_thread *at, void *stack_top, voi
 
 static struct planted *planted_current(void)
 {
-	return planted_at((void *)thread_current()->arch.gs_base);
+	return planted_at((void *)host_processors[cpu_id()].stack_top);
 }
 
 static void kernel_thread_start(void)
 {
 	struct planted *p;
 
-	entered();
+	host_entered();
 	thread_first_switch_done();
 	arch_irq_enable();
 	p = planted_current();
@@ -133,7 +133,7 @@ static void kernel_thread_start(void)
 
 static void user_thread_start(void)
 {
-	entered();
+	host_entered();
 	planted_current()->user_start(&planted_current()->frame);
 	host_fail("the host has no user mode: thread_first_return() came back");
 }
@@ -162,7 +162,7 @@ void arch_context_switch(struct arch_thread *prev, struct arch_thread *next)
 	void *fake;
 
 	p->stack_top = next->gs_base != 0 ? (const char *)next->gs_base : p->idle_top;
-	__sanitizer_start_switch_fiber(&fake, p->stack_top - THREAD_STACK_BYTES, THREAD_STACK_BYTES);
+	__sanitizer_start_switch_fiber(&fake, p->stack_top - STACK_BYTES, STACK_BYTES);
 	host_switch_stack(&prev->stack_pointer, next->stack_pointer);
 	__sanitizer_finish_switch_fiber(fake, NULL, NULL);
 }
@@ -174,11 +174,3 @@ void arch_prepare_user(void) { }
 size_t arch_fpu_bytes(void) { return 0; }
 void arch_set_kernel_stack(void *stack_top) { cpu_self()->kernel_stack_top = (uint64_t)stack_top; }
 struct trap_frame *arch_user_frame(void *stack_top) { return &planted_at(stack_top)->frame; }
-
-/* The idle coroutines enter by host_resume(), whose switch they have to finish. */
-void host_idle_start(void);
-void host_idle_start(void)
-{
-	entered();
-	sched_idle_loop();
-}

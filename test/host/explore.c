@@ -9,8 +9,8 @@
  *
  * EXHAUSTIVE visits every schedule with at most `bound` preemptions, depth first (Musuvathi and
  * Qadeer, "Iterative Context Bounding", 2007). PCT gives random priorities with `bound` changes
- * (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees", 2010). RANDOM switches
- * at a quarter of the points.
+ * (Burckhardt et al., "A Randomized Scheduler with Probabilistic Guarantees", 2010). RANDOM
+ * switches at a quarter of the points.
  *
  * Each schedule starts from the same state: the program's own data (.data and .bss, so all of the
  * kernel's) is put back as it was at the call of explore(), when every processor was idle; the
@@ -18,14 +18,13 @@
  * order of the program.
  */
 #include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "arch/host/host_internal.h"
+#include "explore.h"
 
 #define DECISIONS_MAX 200000u
 #define STEPS_MAX 400000u
@@ -59,7 +58,7 @@ struct explorer {
 
 static struct explorer *x;		/* its memory is not part of the snapshot */
 
-/* --- the program's data ------------------------------------------------------------------------------ */
+/* --- the program's data ---------------------------------------------------------------------- */
 
 extern char __data_start[], _end[];
 
@@ -79,7 +78,7 @@ static void snapshot_restore(void)
 	x = keep;
 }
 
-/* --- choices -------------------------------------------------------------------------------------------- */
+/* --- choices --------------------------------------------------------------------------------- */
 
 static uint64_t random_next(void)
 {
@@ -167,7 +166,7 @@ static uint32_t decide(uint32_t mask, uint32_t current)
 	return d->chosen;
 }
 
-/* --- one schedule ---------------------------------------------------------------------------------------- */
+/* --- one schedule ---------------------------------------------------------------------------- */
 
 static uint32_t runnable_mask(void)
 {
@@ -191,7 +190,8 @@ static void run_to_quiescence(uint64_t limit_ns)
 				return;
 			if (!host_advance_to_event() || host_time_ns > limit_ns) {
 				host_print_threads();
-				host_fail("all threads asleep: %u have not ended", host_threads_live);
+				host_fail("all threads asleep: %u have not ended",
+					  host_threads_live);
 			}
 			continue;
 		}
@@ -241,19 +241,10 @@ static void run_schedule(void)
 	x->typical_length = x->count;
 }
 
-void host_fail(const char *format, ...)
+static void failed(const char *message)
 {
-	va_list args;
-
-	va_start(args, format);
-	if (x == NULL) {
-		vfprintf(stderr, format, args);
-		fputc('\n', stderr);
-		abort();
-	}
 	if (!x->result.failed)
-		vsnprintf(x->result.reason, sizeof(x->result.reason), format, args);
-	va_end(args);
+		snprintf(x->result.reason, sizeof(x->result.reason), "%s", message);
 	x->result.failed = true;
 	host_exploring = false;
 	if (x->on_main)
@@ -262,7 +253,7 @@ void host_fail(const char *format, ...)
 	abort();
 }
 
-/* --- many schedules ---------------------------------------------------------------------------------------- */
+/* --- many schedules -------------------------------------------------------------------------- */
 
 /* The next schedule in depth-first order as a prefix; false when all within the bound were run. */
 static bool next_exhaustive(void)
@@ -359,6 +350,7 @@ struct explore_result explore(const struct scenario *s, const struct explore_opt
 	x->prefix = malloc(DECISIONS_MAX);
 	x->snapshot = malloc(data_bytes());
 	x->on_main = true;
+	host_fail_hook = failed;
 	copy_raw(x->snapshot, __data_start, data_bytes());
 	run_all();
 	result = x->result;
@@ -367,6 +359,7 @@ struct explore_result explore(const struct scenario *s, const struct explore_opt
 	free(x->snapshot);
 	free(x);
 	x = NULL;
+	host_fail_hook = NULL;
 	return result;
 }
 
