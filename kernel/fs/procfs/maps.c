@@ -1,0 +1,195 @@
+/*
+ * /proc/PID/maps and smaps, mem: the subject's address space.
+ */
+#include "abi/errno.h"
+#include "abi/fcntl.h"
+#include "fs/procfs/procfs.h"
+#include "lib/device_number.h"
+#include "mem/slab.h"
+#include "vfs/dentry.h"
+#include "vfs/file.h"
+
+#define NAME_COLUMN 73
+
+static const char *special_name(const struct area *a)
+{
+	if (a->flags & AREA_STACK)
+		return "[stack]";
+	if (a->flags & AREA_HEAP)
+		return "[heap]";
+	if (a->flags & AREA_SPECIAL)
+		return a->flags & AREA_EXEC ? "[vdso]" : "[vvar]";
+	return NULL;
+}
+
+static void put_area_name(struct text *out, const struct area *a, size_t line_start, char *buffer)
+{
+	const struct file *file = a->file;
+	const char *name = special_name(a);
+	bool reachable;
+
+	if (file != NULL) {
+		name = path_name(&file->path, &task_current()->fs->root, buffer, PATH_MAX_BYTES,
+				 &reachable);
+	} else if (name == NULL && (a->flags & AREA_SHARED) && a->object != NULL) {
+		name = "/dev/zero (deleted)";
+	}
+	if (name == NULL)
+		return;
+	while (out->length - line_start < NAME_COLUMN)
+		text_putc(out, ' ');
+	text_printf(out, "%s", name);
+}
+
+static void put_area(struct text *out, const struct area *a, char *buffer)
+{
+	const struct file *file = a->file;
+	uint64_t device = file != NULL ? file->inode->super->device : 0;
+	uint64_t offset = a->object != NULL && file != NULL ? a->offset : 0;
+	size_t line_start = out->length;
+
+	text_printf(out, "%08llx-%08llx %c%c%c%c %08llx %02x:%02x %llu ",
+		    (unsigned long long)a->start, (unsigned long long)a->end,
+		    a->flags & AREA_READ ? 'r' : '-', a->flags & AREA_WRITE ? 'w' : '-',
+		    a->flags & AREA_EXEC ? 'x' : '-', a->flags & AREA_SHARED ? 's' : 'p',
+		    (unsigned long long)offset, device_major(device), device_minor(device),
+		    (unsigned long long)(file != NULL ? file->inode->number : 0));
+	put_area_name(out, a, line_start, buffer);
+	text_putc(out, '\n');
+}
+
+static void put_kib(struct text *out, const char *name, uint64_t pages)
+{
+	text_printf(out, "%-16s%8llu kB\n", name, (unsigned long long)pages * (PAGE_SIZE / 1024));
+}
+
+static void put_usage(struct text *out, uint64_t resident, bool shared)
+{
+	put_kib(out, "Rss:", resident);
+	put_kib(out, "Pss:", resident);
+	put_kib(out, "Shared_Clean:", shared ? resident : 0);
+	put_kib(out, "Shared_Dirty:", 0);
+	put_kib(out, "Private_Clean:", 0);
+	put_kib(out, "Private_Dirty:", shared ? 0 : resident);
+	put_kib(out, "Referenced:", resident);
+	put_kib(out, "Anonymous:", shared ? 0 : resident);
+	put_kib(out, "Swap:", 0);
+}
+
+/* Walks the areas under the space's lock; detail: one usage block an area (smaps). */
+static int show_areas(struct text *out, const struct proc_subject *s, bool lines, bool detail,
+		      uint64_t *resident_sum)
+{
+	struct space *space = proc_subject_space(s);
+	char *buffer = kmalloc(PATH_MAX_BYTES);
+	struct area a;
+
+	if (space == NULL || buffer == NULL) {
+		kfree(buffer);
+		if (space != NULL)
+			space_put(space);
+		return buffer == NULL ? -ENOMEM : 0;
+	}
+	rwlock_read_lock(&space->lock);
+	for (uint64_t at = 0; space_find_area(space, at, &a); at = a.end) {
+		uint64_t resident = detail ? space_resident_in(space, a.start, a.end) : 0;
+
+		*resident_sum += resident;
+		if (lines)
+			put_area(out, &a, buffer);
+		if (lines && detail) {
+			put_kib(out, "Size:", (a.end - a.start) / PAGE_SIZE);
+			put_usage(out, resident, (a.flags & AREA_SHARED) != 0);
+		}
+	}
+	rwlock_read_unlock(&space->lock);
+	space_put(space);
+	kfree(buffer);
+	return 0;
+}
+
+int proc_show_maps(struct text *out, const struct proc_subject *s)
+{
+	uint64_t sum = 0;
+
+	return show_areas(out, s, true, false, &sum);
+}
+
+int proc_show_smaps(struct text *out, const struct proc_subject *s)
+{
+	uint64_t sum = 0;
+
+	return show_areas(out, s, true, true, &sum);
+}
+
+int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
+{
+	uint64_t sum = 0;
+	int error = show_areas(out, s, false, true, &sum);
+
+	if (error == 0) {
+		text_printf(out, "%08llx-%08llx ---p 00000000 00:00 0 [rollup]\n",
+			    (unsigned long long)USER_START, (unsigned long long)USER_END);
+		put_usage(out, sum, false);
+	}
+	return error;
+}
+
+/* --- mem: the position is the address ----------------------------------------------------------- */
+
+#define CHUNK 512
+
+static ssize_t mem_transfer(struct file *file, struct iobuf *io, loff_t *pos, bool write)
+{
+	const struct proc_inode *pi = (const struct proc_inode *)file->inode;
+	struct space *space = proc_subject_space(&pi->subject);
+	char chunk[CHUNK];
+	ssize_t total = 0;
+
+	if (space == NULL)
+		return 0;
+	while (io->left > 0) {
+		size_t want = io->left < CHUNK ? io->left : CHUNK, done;
+
+		if (write) {
+			want = iobuf_take(io, chunk, want);
+			done = space_write(space, (uint64_t)*pos, chunk, want, true);
+		} else {
+			done = space_read(space, (uint64_t)*pos, chunk, want);
+			if (done > 0 && iobuf_put(io, chunk, done) != done)
+				done = 0;
+		}
+		total += (ssize_t)done;
+		*pos += (loff_t)done;
+		if (done < want || want == 0)
+			break;
+	}
+	space_put(space);
+	return total > 0 || io->left == 0 ? total : -EIO;
+}
+
+static ssize_t mem_read(struct file *file, struct iobuf *to, loff_t *pos)
+{
+	return mem_transfer(file, to, pos, false);
+}
+
+static ssize_t mem_write(struct file *file, struct iobuf *from, loff_t *pos)
+{
+	return mem_transfer(file, from, pos, true);
+}
+
+static loff_t mem_seek(struct file *file, loff_t offset, int whence)
+{
+	if (whence == SEEK_CUR)
+		offset += file->pos;
+	else if (whence != SEEK_SET)
+		return -EINVAL;
+	file->pos = offset;
+	return offset;
+}
+
+const struct file_ops proc_mem_file_ops = {
+	.read = mem_read,
+	.write = mem_write,
+	.seek = mem_seek,
+};

@@ -1,0 +1,427 @@
+/*
+ * /proc itself: the system as a whole, and the names of processes.
+ */
+#include "abi/errno.h"
+#include "abi/mount.h"
+#include "arch/arch_down.h"
+#include "core/clock.h"
+#include "core/cmdline.h"
+#include "core/irq.h"
+#include "fs/procfs/procfs.h"
+#include "lib/device_number.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "mem/page.h"
+#include "mem/slab.h"
+#include "proc/utsname.h"
+#include "vfs/chardev.h"
+#include "vfs/dentry.h"
+#include "vfs/mount.h"
+
+#define U(x) ((unsigned long long)(x))
+#define TICK_NS 10000000ULL
+
+/* --- memory --------------------------------------------------------------------------------------- */
+
+static void put_kib(struct text *out, const char *name, uint64_t pages)
+{
+	text_printf(out, "%-15s %8llu kB\n", name, U(pages * (PAGE_SIZE / 1024)));
+}
+
+static int show_meminfo(struct text *out, const struct proc_subject *s)
+{
+	struct page_stats m;
+
+	page_stats_get(&m);
+	put_kib(out, "MemTotal:", m.total);
+	put_kib(out, "MemFree:", m.free);
+	put_kib(out, "MemAvailable:", m.free + m.cache);
+	put_kib(out, "Buffers:", 0);
+	put_kib(out, "Cached:", m.cache);
+	put_kib(out, "SwapCached:", 0);
+	put_kib(out, "Active:", m.anon);
+	put_kib(out, "Inactive:", m.cache);
+	put_kib(out, "SwapTotal:", 0);
+	put_kib(out, "SwapFree:", 0);
+	put_kib(out, "Dirty:", 0);
+	put_kib(out, "Writeback:", 0);
+	put_kib(out, "AnonPages:", m.anon);
+	put_kib(out, "Mapped:", m.cache);
+	put_kib(out, "Shmem:", m.cache);
+	put_kib(out, "Slab:", m.slab);
+	put_kib(out, "SReclaimable:", 0);
+	put_kib(out, "SUnreclaim:", m.slab);
+	put_kib(out, "KernelStack:", m.kernel);
+	put_kib(out, "PageTables:", m.table);
+	put_kib(out, "CommitLimit:", m.total);
+	put_kib(out, "Committed_AS:", m.anon);
+	put_kib(out, "VmallocTotal:", 1UL << 27);
+	put_kib(out, "VmallocUsed:", m.kernel);
+	text_printf(out, "HugePages_Total:       0\nHugePages_Free:        0\n"
+			 "Hugepagesize:       2048 kB\n");
+	return 0;
+}
+
+static void put_cache(void *arg, const char *name, size_t live, size_t size, size_t pages)
+{
+	text_printf(arg, "%-20s %8zu %8zu %8zu %8zu\n", name, live, size, pages, live * size);
+}
+
+static int show_slabinfo(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "# name                   live    bytes    pages  in use\n");
+	slab_for_each(put_cache, out);
+	return 0;
+}
+
+static void put_leak_line(void *arg, const char *name, size_t live, size_t size, size_t pages)
+{
+	text_printf(arg, "objects %s %zu\n", name, live);
+}
+
+/* What tests compare before and after. */
+static int show_leaks(struct text *out, const struct proc_subject *s)
+{
+	struct page_stats m;
+
+	page_stats_get(&m);
+	text_printf(out, "free_pages %llu\n", U(m.free));
+	slab_for_each(put_leak_line, out);
+	return 0;
+}
+
+static int show_vmstat(struct text *out, const struct proc_subject *s)
+{
+	struct page_stats m;
+
+	page_stats_get(&m);
+	text_printf(out, "nr_free_pages %llu\nnr_anon_pages %llu\nnr_file_pages %llu\n"
+			 "nr_page_table_pages %llu\n",
+		    U(m.free), U(m.anon), U(m.cache), U(m.table));
+	return 0;
+}
+
+/* --- processors and time ---------------------------------------------------------------------------- */
+
+static int show_cpuinfo(struct text *out, const struct proc_subject *s)
+{
+	char *buffer = kmalloc(4096);
+
+	if (buffer == NULL)
+		return -ENOMEM;
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+		text_put(out, buffer, arch_cpuinfo(cpu, buffer, 4096));
+	kfree(buffer);
+	return 0;
+}
+
+static uint64_t idle_ns_total(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+		sum += cpus[cpu].idle_ns;
+	return sum;
+}
+
+static int show_uptime(struct text *out, const struct proc_subject *s)
+{
+	uint64_t now = clock_ns() / TICK_NS, idle = idle_ns_total() / TICK_NS;
+
+	text_printf(out, "%llu.%02llu %llu.%02llu\n", U(now / 100), U(now % 100), U(idle / 100),
+		    U(idle % 100));
+	return 0;
+}
+
+static void put_cpu_line(struct text *out, uint64_t busy_ns, uint64_t idle_ns)
+{
+	text_printf(out, " %llu 0 0 %llu 0 0 0 0 0 0\n", U(busy_ns / TICK_NS),
+		    U(idle_ns / TICK_NS));
+}
+
+static uint32_t last_pid(uint32_t *count)
+{
+	struct process *p;
+	uint32_t pid = 0;
+
+	*count = 0;
+	while ((p = process_next(pid + 1)) != NULL) {
+		pid = p->pid;
+		(*count)++;
+		process_put(p);
+	}
+	return pid;
+}
+
+static int show_stat(struct text *out, const struct proc_subject *s)
+{
+	uint64_t now = clock_ns(), idle = idle_ns_total();
+	struct sched_stats st;
+	uint32_t processes, last;
+
+	sched_stats_get(&st);
+	last = last_pid(&processes);
+	text_printf(out, "cpu ");
+	put_cpu_line(out, now * cpu_count > idle ? now * cpu_count - idle : 0, idle);
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+		uint64_t cpu_idle = cpus[cpu].idle_ns;
+
+		text_printf(out, "cpu%u", cpu);
+		put_cpu_line(out, now > cpu_idle ? now - cpu_idle : 0, cpu_idle);
+	}
+	text_printf(out, "intr 0\nctxt %llu\nbtime %llu\nprocesses %u\n", U(st.switches),
+		    U((clock_wall_ns() - now) / NSEC_PER_SEC), last);
+	text_printf(out, "procs_running %llu\nprocs_blocked 0\n", U(st.running + st.runnable));
+	return 0;
+}
+
+static int show_loadavg(struct text *out, const struct proc_subject *s)
+{
+	struct sched_stats st;
+	uint32_t processes, last;
+
+	sched_stats_get(&st);
+	last = last_pid(&processes);
+	/* load[] has 11 fraction bits, as in sysinfo(2) without its shift. */
+	for (int i = 0; i < 3; i++)
+		text_printf(out, "%llu.%02llu ", U(st.load[i] >> 11),
+			    U(((st.load[i] & 2047) * 100) >> 11));
+	text_printf(out, "%llu/%u %u\n", U(st.running + st.runnable), processes, last);
+	return 0;
+}
+
+static int show_interrupts(struct text *out, const struct proc_subject *s)
+{
+	struct irq_stats st;
+
+	for (uint32_t i = 0; irq_stats_get(i, &st); i++) {
+		if (st.gsi >= 0)
+			text_printf(out, "%3u: %10llu  gsi %d\n", st.vector, U(st.count), st.gsi);
+		else
+			text_printf(out, "%3u: %10llu  msi\n", st.vector, U(st.count));
+	}
+	return 0;
+}
+
+/* --- the rest ------------------------------------------------------------------------------------------ */
+
+static int show_version(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "%s version %s %s\n", KERNEL_SYSNAME, KERNEL_RELEASE, KERNEL_VERSION);
+	return 0;
+}
+
+static int show_cmdline(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "%s\n", cmdline_text());
+	return 0;
+}
+
+static void put_type(void *arg, const struct fs_type *type)
+{
+	text_printf(arg, "%s\t%s\n", type->needs_device ? "" : "nodev", type->name);
+}
+
+static int show_filesystems(struct text *out, const struct proc_subject *s)
+{
+	fs_type_for_each(put_type, out);
+	return 0;
+}
+
+static int show_devices(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "Character devices:\n  1 mem\n  5 /dev/tty\n  5 /dev/console\n"
+			 "  5 /dev/ptmx\n136 pts\n\nBlock devices:\n");
+	return 0;
+}
+
+static int show_nothing(struct text *out, const struct proc_subject *s)
+{
+	return 0;
+}
+
+static int show_swaps(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n");
+	return 0;
+}
+
+static int show_partitions(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "major minor  #blocks  name\n\n");
+	return 0;
+}
+
+static int link_self(const struct proc_subject *s, char **out)
+{
+	char name[16];
+
+	format_string(name, sizeof(name), "%u", process_current()->pid);
+	*out = kstrdup(name);
+	return *out != NULL ? 0 : -ENOMEM;
+}
+
+static int link_thread_self(const struct proc_subject *s, char **out)
+{
+	char name[40];
+
+	format_string(name, sizeof(name), "%u/task/%u", process_current()->pid,
+		      thread_current()->id);
+	*out = kstrdup(name);
+	return *out != NULL ? 0 : -ENOMEM;
+}
+
+static int link_mounts(const struct proc_subject *s, char **out)
+{
+	*out = kstrdup("self/mounts");
+	return *out != NULL ? 0 : -ENOMEM;
+}
+
+/* --- mount tables --------------------------------------------------------------------------------------- */
+
+struct mount_listing {
+	struct text *out;
+	char *buffer;
+	const struct path *root;
+	bool info;
+};
+
+static void put_flags(struct text *out, uint32_t flags)
+{
+	text_printf(out, "%s%s%s%s%s", flags & MS_RDONLY ? "ro" : "rw",
+		    flags & MS_NOSUID ? ",nosuid" : "", flags & MS_NODEV ? ",nodev" : "",
+		    flags & MS_NOEXEC ? ",noexec" : "", flags & MS_NOATIME ? ",noatime" : ",relatime");
+}
+
+static void put_mount(void *arg, const struct mount *mount)
+{
+	struct mount_listing *l = arg;
+	struct path path = { (struct mount *)mount, mount->root };
+	const char *source = mount->super->source != NULL ? mount->super->source : "none";
+	bool reachable = false;
+	char *name = path_name(&path, l->root, l->buffer, PATH_MAX_BYTES, &reachable);
+
+	if (name == NULL || !reachable)
+		return;
+	if (l->info) {
+		text_printf(l->out, "%u %u %u:%u / ", mount->id,
+			    mount->parent != NULL ? mount->parent->id : mount->id,
+			    device_major(mount->super->device), device_minor(mount->super->device));
+		text_put_escaped(l->out, name);
+		text_putc(l->out, ' ');
+		put_flags(l->out, mount->flags);
+		text_printf(l->out, " - %s ", mount->super->type->name);
+		text_put_escaped(l->out, source);
+		text_printf(l->out, " %s\n", mount->super->read_only ? "ro" : "rw");
+		return;
+	}
+	text_put_escaped(l->out, source);
+	text_putc(l->out, ' ');
+	text_put_escaped(l->out, name);
+	text_printf(l->out, " %s ", mount->super->type->name);
+	put_flags(l->out, mount->flags | (mount->super->read_only ? MS_RDONLY : 0));
+	text_printf(l->out, " 0 0\n");
+}
+
+static int show_mount_table(struct text *out, bool info)
+{
+	struct mount_listing l = {
+		.out = out, .root = &task_current()->fs->root, .info = info,
+		.buffer = kmalloc(PATH_MAX_BYTES),
+	};
+
+	if (l.buffer == NULL)
+		return -ENOMEM;
+	mount_for_each(put_mount, &l);
+	kfree(l.buffer);
+	return 0;
+}
+
+int proc_show_mounts(struct text *out, const struct proc_subject *s)
+{
+	return show_mount_table(out, false);
+}
+
+int proc_show_mountinfo(struct text *out, const struct proc_subject *s)
+{
+	return show_mount_table(out, true);
+}
+
+int proc_show_mountstats(struct text *out, const struct proc_subject *s)
+{
+	return show_mount_table(out, false);
+}
+
+/* --- processes ------------------------------------------------------------------------------------------- */
+
+static bool find_process(struct proc_subject *subject, const char *name, size_t length)
+{
+	struct process *p;
+	struct task *t;
+	uint32_t id;
+
+	if (!proc_parse_id(name, length, &id))
+		return false;
+	p = process_lookup(id);
+	if (p == NULL) {
+		/* A thread's number works too, though it is not listed. */
+		t = task_lookup(id);
+		if (t == NULL)
+			return false;
+		p = t->process;
+		process_get(p);
+		task_put(t);
+	}
+	*subject = (struct proc_subject){ .pid = p->pid, .tid = id, .fd = -1,
+					  .start_ns = p->start_ns };
+	process_put(p);
+	return true;
+}
+
+static int64_t next_process(const struct proc_subject *dir, uint64_t from)
+{
+	struct process *p = from <= UINT32_MAX ? process_next((uint32_t)from) : NULL;
+	int64_t id = p != NULL ? (int64_t)p->pid : -1;
+
+	if (p != NULL)
+		process_put(p);
+	return id;
+}
+
+static const struct proc_dynamic process_dynamic = { find_process, next_process, &proc_pid_entry };
+
+#define R (S_IFREG | 0444)
+
+static const struct proc_entry tine_children[] = {
+	{ .name = "leaks", .mode = R, .show = show_leaks },
+	{ .name = NULL },
+};
+
+static const struct proc_entry root_children[] = {
+	{ .name = "cmdline", .mode = R, .show = show_cmdline },
+	{ .name = "cpuinfo", .mode = R, .show = show_cpuinfo },
+	{ .name = "devices", .mode = R, .show = show_devices },
+	{ .name = "diskstats", .mode = R, .show = show_nothing },
+	{ .name = "filesystems", .mode = R, .show = show_filesystems },
+	{ .name = "interrupts", .mode = R, .show = show_interrupts },
+	{ .name = "loadavg", .mode = R, .show = show_loadavg },
+	{ .name = "meminfo", .mode = R, .show = show_meminfo },
+	{ .name = "modules", .mode = R, .show = show_nothing },
+	{ .name = "mounts", .mode = S_IFLNK | 0777, .link = link_mounts },
+	{ .name = "partitions", .mode = R, .show = show_partitions },
+	{ .name = "self", .mode = S_IFLNK | 0777, .link = link_self },
+	{ .name = "slabinfo", .mode = S_IFREG | 0400, .show = show_slabinfo },
+	{ .name = "stat", .mode = R, .show = show_stat },
+	{ .name = "swaps", .mode = R, .show = show_swaps },
+	{ .name = "sys", .mode = S_IFDIR | 0555, .children = proc_sys_children },
+	{ .name = "thread-self", .mode = S_IFLNK | 0777, .link = link_thread_self },
+	{ .name = "tine", .mode = S_IFDIR | 0555, .children = tine_children },
+	{ .name = "uptime", .mode = R, .show = show_uptime },
+	{ .name = "version", .mode = R, .show = show_version },
+	{ .name = "vmstat", .mode = R, .show = show_vmstat },
+	{ .name = NULL },
+};
+
+const struct proc_entry proc_root_entry = {
+	.mode = S_IFDIR | 0555, .children = root_children, .dynamic = &process_dynamic,
+};

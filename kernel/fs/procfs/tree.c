@@ -1,0 +1,453 @@
+/*
+ * The tree: entries become inodes, directories list their entries and their dynamic names.
+ */
+#include "abi/capability.h"
+#include "abi/errno.h"
+#include "abi/mount.h"
+#include "fs/procfs/procfs.h"
+#include "lib/format.h"
+#include "lib/hash.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+#include "proc/cred_change.h"
+#include "proc/task_access.h"
+#include "vfs/dentry.h"
+#include "vfs/mount.h"
+
+#define PROC_MAGIC 0x9fa0
+#define WRITE_MAX 4096
+#define DT_DIR 4
+#define DT_REG 8
+#define DT_LNK 10
+
+static struct slab_cache *inode_cache;
+static const struct inode_ops dir_ops, link_ops, file_inode_ops;
+static const struct file_ops dir_file_ops, text_ops;
+
+bool proc_parse_id(const char *name, size_t length, uint32_t *id)
+{
+	uint64_t value = 0;
+
+	if (length == 0 || length > 9 || (name[0] == '0' && length > 1))
+		return false;
+	for (size_t i = 0; i < length; i++) {
+		if (name[i] < '0' || name[i] > '9')
+			return false;
+		value = value * 10 + (uint64_t)(name[i] - '0');
+	}
+	*id = (uint32_t)value;
+	return true;
+}
+
+bool proc_subject_get(const struct proc_subject *s, struct process **p, struct task **t)
+{
+	*p = process_lookup(s->pid);
+	if (*p == NULL)
+		return false;
+	*t = task_lookup(s->tid);
+	if ((*p)->start_ns == s->start_ns && (*t == NULL || (*t)->process == *p))
+		return true;
+	proc_subject_put(*p, *t);
+	return false;
+}
+
+void proc_subject_put(struct process *p, struct task *t)
+{
+	if (t != NULL)
+		task_put(t);
+	process_put(p);
+}
+
+struct space *proc_subject_space(const struct proc_subject *s)
+{
+	struct space *space = NULL;
+	struct process *p;
+	struct task *t;
+
+	if (!proc_subject_get(s, &p, &t))
+		return NULL;
+	if (t != NULL)
+		space = space_of_thread(&t->thread);
+	proc_subject_put(p, t);
+	return space;
+}
+
+struct fdtable *proc_subject_fdtable(const struct proc_subject *s)
+{
+	struct fdtable *table = NULL;
+	struct process *p;
+	struct task *t;
+
+	if (!proc_subject_get(s, &p, &t))
+		return NULL;
+	if (t != NULL)
+		table = task_get_fdtable(t);
+	proc_subject_put(p, t);
+	return table;
+}
+
+/* --- inodes ------------------------------------------------------------------------------------- */
+
+/* Who owns /proc/PID: the process's effective ids. */
+static void inode_set_owner(struct inode *inode, const struct proc_subject *s)
+{
+	struct process *p;
+	struct task *t;
+
+	if (s->pid == 0 || !proc_subject_get(s, &p, &t))
+		return;
+	if (t != NULL) {
+		struct cred *cred = cred_of_task(t);
+
+		inode->uid = cred->euid;
+		inode->gid = cred->egid;
+		cred_put(cred);
+	}
+	proc_subject_put(p, t);
+}
+
+static struct inode *proc_inode_make(struct super *super, const struct proc_entry *entry,
+				     const struct proc_subject *subject)
+{
+	struct proc_inode *pi = slab_allocate_zeroed(inode_cache);
+	struct inode *inode;
+
+	if (pi == NULL)
+		return NULL;
+	inode = &pi->inode;
+	inode_init(inode, super, entry->mode);
+	pi->entry = entry;
+	pi->subject = *subject;
+	inode->number = hash_pair((uint64_t)(uintptr_t)entry,
+				  hash_pair(subject->tid, (uint64_t)subject->fd)) >> 16 | 1;
+	inode->nlink = S_ISDIR(entry->mode) ? 2 : 1;
+	inode_set_owner(inode, subject);
+	if (S_ISDIR(entry->mode)) {
+		inode->ops = &dir_ops;
+		inode->file_ops = &dir_file_ops;
+	} else if (S_ISLNK(entry->mode)) {
+		inode->ops = &link_ops;
+	} else {
+		inode->ops = &file_inode_ops;
+		inode->file_ops = entry->file_ops != NULL ? entry->file_ops : &text_ops;
+	}
+	return inode;
+}
+
+static void proc_evict(struct inode *inode)
+{
+	slab_free(inode_cache, proc_inode_of(inode));
+}
+
+/* May the current task look into the subject (PTRACE_MODE_READ)? */
+static int subject_access(const struct proc_subject *s)
+{
+	const struct cred *mine = cred_current();
+	struct cred *theirs;
+	struct process *p;
+	struct task *t;
+	bool may;
+
+	if (!proc_subject_get(s, &p, &t))
+		return -ESRCH;
+	if (t == NULL || p == process_current() || cred_capable(mine, CAP_SYS_PTRACE)) {
+		proc_subject_put(p, t);
+		return 0;
+	}
+	theirs = cred_of_task(t);
+	may = mine->fsuid == theirs->euid && mine->fsuid == theirs->suid &&
+	      mine->fsuid == theirs->uid && mine->fsgid == theirs->egid &&
+	      mine->fsgid == theirs->sgid && mine->fsgid == theirs->gid;
+	cred_put(theirs);
+	proc_subject_put(p, t);
+	return may ? 0 : -EACCES;
+}
+
+static int proc_lookup(struct inode *dir, struct dentry *dentry)
+{
+	const struct proc_entry *entry = proc_inode_of(dir)->entry, *found = NULL;
+	struct proc_subject subject = proc_inode_of(dir)->subject;
+	struct inode *inode;
+
+	for (const struct proc_entry *e = entry->children; e != NULL && e->name != NULL; e++) {
+		if (strcmp(e->name, dentry->name) == 0)
+			found = e;
+	}
+	if (found == NULL && entry->dynamic != NULL &&
+	    entry->dynamic->find(&subject, dentry->name, dentry->name_length))
+		found = entry->dynamic->entry;
+	if (found == NULL)
+		return 0;
+	inode = proc_inode_make(dir->super, found, &subject);
+	if (inode == NULL)
+		return -ENOMEM;
+	dentry_instantiate(dentry, inode);
+	return 0;
+}
+
+/* Names of processes come and go: only the fixed ones outside /proc/PID may be kept. */
+static bool proc_revalidate(struct dentry *dentry)
+{
+	const struct proc_subject *s;
+	struct process *p;
+	struct task *t;
+
+	if (dentry->inode == NULL)
+		return false;
+	s = &proc_inode_of(dentry->inode)->subject;
+	if (s->pid == 0)
+		return true;
+	if (s->fd >= 0 || !proc_subject_get(s, &p, &t))
+		return false;
+	inode_set_owner(dentry->inode, s);
+	proc_subject_put(p, t);
+	return true;
+}
+
+static int proc_getattr(struct inode *inode)
+{
+	inode_set_owner(inode, &proc_inode_of(inode)->subject);
+	return 0;
+}
+
+static int proc_setattr(struct inode *inode, const struct inode_attr *attr)
+{
+	/* O_TRUNC on a writable file is accepted and means nothing. */
+	return (attr->valid & ~(uint32_t)(ATTR_SIZE | ATTR_MTIME | ATTR_CTIME)) != 0 ? -EPERM : 0;
+}
+
+static int proc_readlink(struct inode *inode, char **out)
+{
+	const struct proc_inode *pi = proc_inode_of(inode);
+	struct path path;
+	char *buffer, *name;
+	bool reachable;
+	int error;
+
+	error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
+	if (error != 0)
+		return error;
+	if (pi->entry->link != NULL)
+		return pi->entry->link(&pi->subject, out);
+	error = pi->entry->follow(&pi->subject, &path);
+	if (error != 0)
+		return error;
+	buffer = kmalloc(PATH_MAX_BYTES);
+	name = buffer != NULL ? path_name(&path, &task_current()->fs->root, buffer, PATH_MAX_BYTES,
+					  &reachable) : NULL;
+	path_put(&path);
+	*out = name != NULL ? kstrdup(name) : NULL;
+	if (*out == NULL)
+		error = buffer != NULL && name == NULL ? -ENAMETOOLONG : -ENOMEM;
+	kfree(buffer);
+	return error;
+}
+
+/* Without a magic target the link is an ordinary one: the walk reads it (-EINVAL says so). */
+static int proc_follow(struct inode *inode, struct path *out)
+{
+	const struct proc_inode *pi = proc_inode_of(inode);
+	int error;
+
+	if (pi->entry->follow == NULL)
+		return -EINVAL;
+	error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
+	return error != 0 ? error : pi->entry->follow(&pi->subject, out);
+}
+
+/* --- files ---------------------------------------------------------------------------------------- */
+
+static int entry_make(struct text *t, void *arg)
+{
+	const struct proc_inode *pi = arg;
+
+	return pi->entry->show(t, &pi->subject);
+}
+
+static int proc_open(struct inode *inode, struct file *file)
+{
+	const struct proc_inode *pi = proc_inode_of(inode);
+	int error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
+
+	if (error != 0 || pi->entry->file_ops != NULL || S_ISDIR(inode->mode))
+		return error;
+	if (!file->readable || pi->entry->show == NULL) {
+		file->private = NULL;
+		return 0;
+	}
+	return text_file_open(file, entry_make, proc_inode_of(inode));
+}
+
+static ssize_t proc_read(struct file *file, struct iobuf *to, loff_t *pos)
+{
+	return file->private != NULL ? text_file_read(file, to, pos) : -EINVAL;
+}
+
+static ssize_t proc_write(struct file *file, struct iobuf *from, loff_t *pos)
+{
+	const struct proc_inode *pi = proc_inode_of(file->inode);
+	size_t n = from->left < WRITE_MAX ? from->left : WRITE_MAX;
+	char *text;
+	ssize_t done;
+
+	if (pi->entry->write == NULL)
+		return -EIO;
+	text = kzalloc(n + 1);
+	if (text == NULL)
+		return -ENOMEM;
+	if (iobuf_take(from, text, n) != n)
+		done = -EFAULT;
+	else
+		done = pi->entry->write(&pi->subject, text, n);
+	kfree(text);
+	if (done > 0)
+		*pos += done;
+	return done;
+}
+
+static void proc_release(struct file *file)
+{
+	if (file->private != NULL)
+		text_file_release(file);
+}
+
+/* --- directories --------------------------------------------------------------------------------- */
+
+/* Positions: 0 ".", 1 "..", then the table, then DYNAMIC_POS + id. */
+#define DYNAMIC_POS 256
+
+static bool emit_fixed(struct file *file, struct dir_context *ctx, const struct proc_entry *entry)
+{
+	static const char *const dots[] = { ".", ".." };
+	loff_t at = file->pos;
+
+	for (; at < 2; file->pos = ++at) {
+		if (!ctx->emit(ctx, dots[at], (size_t)at + 1, file->inode->number, DT_DIR, at + 1))
+			return false;
+	}
+	for (loff_t i = 0; entry->children != NULL && entry->children[i].name != NULL; i++) {
+		const struct proc_entry *e = &entry->children[i];
+		uint8_t type = S_ISDIR(e->mode) ? DT_DIR : S_ISLNK(e->mode) ? DT_LNK : DT_REG;
+
+		if (i + 2 < at)
+			continue;
+		if (!ctx->emit(ctx, e->name, strlen(e->name), (uint64_t)(uintptr_t)e >> 3 | 1, type,
+			       i + 3))
+			return false;
+		file->pos = at = i + 3;
+	}
+	return true;
+}
+
+static int proc_getdents(struct file *file, struct dir_context *ctx)
+{
+	const struct proc_inode *pi = proc_inode_of(file->inode);
+	const struct proc_dynamic *dynamic = pi->entry->dynamic;
+	int64_t id;
+
+	if (file->pos < DYNAMIC_POS) {
+		if (!emit_fixed(file, ctx, pi->entry))
+			return 0;
+		file->pos = DYNAMIC_POS;
+	}
+	while (dynamic != NULL &&
+	       (id = dynamic->next(&pi->subject, (uint64_t)file->pos - DYNAMIC_POS)) >= 0) {
+		char name[24];
+		size_t length = format_string(name, sizeof(name), "%lld", (long long)id);
+		uint8_t type = S_ISDIR(dynamic->entry->mode) ? DT_DIR : DT_LNK;
+
+		if (S_ISREG(dynamic->entry->mode))
+			type = DT_REG;
+		if (!ctx->emit(ctx, name, length, (uint64_t)id + DYNAMIC_POS, type,
+			       id + DYNAMIC_POS + 1))
+			return 0;
+		file->pos = id + DYNAMIC_POS + 1;
+	}
+	return 0;
+}
+
+static const struct inode_ops dir_ops = {
+	.lookup = proc_lookup,
+	.getattr = proc_getattr,
+	.setattr = proc_setattr,
+	.revalidate = proc_revalidate,
+	.open = proc_open,
+	.evict = proc_evict,
+};
+
+static const struct inode_ops link_ops = {
+	.readlink = proc_readlink,
+	.follow = proc_follow,
+	.getattr = proc_getattr,
+	.setattr = proc_setattr,
+	.evict = proc_evict,
+};
+
+static const struct inode_ops file_inode_ops = {
+	.getattr = proc_getattr,
+	.setattr = proc_setattr,
+	.open = proc_open,
+	.evict = proc_evict,
+};
+
+static const struct file_ops dir_file_ops = { .getdents = proc_getdents };
+
+static const struct file_ops text_ops = {
+	.read = proc_read,
+	.write = proc_write,
+	.release = proc_release,
+};
+
+/* --- mounting --------------------------------------------------------------------------------------- */
+
+static int proc_statfs(struct super *super, struct abi_statfs *out)
+{
+	out->f_type = PROC_MAGIC;
+	out->f_bsize = PAGE_SIZE;
+	out->f_namelen = NAME_MAX_BYTES;
+	return 0;
+}
+
+static void proc_destroy(struct super *super)
+{
+	kfree(super);
+}
+
+static const struct super_ops proc_super_ops = { .statfs = proc_statfs, .destroy = proc_destroy };
+
+static int proc_mount(const struct fs_type *type, const char *source, const char *options,
+		      uint32_t flags, struct super **out)
+{
+	static const struct proc_subject none = { .fd = -1 };
+	struct super *super = kzalloc(sizeof(*super));
+	struct inode *root;
+
+	if (super == NULL)
+		return -ENOMEM;
+	super->ops = &proc_super_ops;
+	super->type = type;
+	refcount_init(&super->references);
+	super->magic = PROC_MAGIC;
+	super->name_max = NAME_MAX_BYTES;
+	root = proc_inode_make(super, &proc_root_entry, &none);
+	if (root != NULL) {
+		root->number = 1;
+		super->root = dentry_create_root(super, root);
+		if (super->root == NULL)
+			inode_put(root);
+	}
+	if (super->root == NULL) {
+		kfree(super);
+		return -ENOMEM;
+	}
+	*out = super;
+	return 0;
+}
+
+static struct fs_type proc_type = { .name = "proc", .mount = proc_mount };
+
+void procfs_init(void)
+{
+	inode_cache = slab_cache_create("proc_inode", sizeof(struct proc_inode), 64);
+	fs_type_register(&proc_type);
+}
