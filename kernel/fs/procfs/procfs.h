@@ -77,4 +77,8 @@ int proc_show_statm(struct text *out, const struct proc_subject *s);
 int proc_show_maps(struct text *out, const struct proc_subject *s);
 int proc_show_smaps(struct text *out, const struct proc_subject *s);
 int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s);
+struct fs_type;
+/* A file system whose tree is the table of `entry`: sysfs is one too. */
+must_check int proc_mount_tree(const struct fs_type *type, const struct proc_entry *entry,
+			       uint32_t magic, struct super **out);
 void procfs_init(void);

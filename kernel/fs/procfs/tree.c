@@ -402,7 +402,7 @@ static const struct file_ops text_ops = {
 
 static int proc_statfs(struct super *super, struct abi_statfs *out)
 {
-	out->f_type = PROC_MAGIC;
+	out->f_type = super->magic;
 	out->f_bsize = PAGE_SIZE;
 	out->f_namelen = NAME_MAX_BYTES;
 	return 0;
@@ -415,8 +415,8 @@ static void proc_destroy(struct super *super)
 
 static const struct super_ops proc_super_ops = { .statfs = proc_statfs, .destroy = proc_destroy };
 
-static int proc_mount(const struct fs_type *type, const char *source, const char *options,
-		      uint32_t flags, struct super **out)
+int proc_mount_tree(const struct fs_type *type, const struct proc_entry *entry, uint32_t magic,
+		    struct super **out)
 {
 	static const struct proc_subject none = { .fd = -1 };
 	struct super *super = kzalloc(sizeof(*super));
@@ -427,9 +427,9 @@ static int proc_mount(const struct fs_type *type, const char *source, const char
 	super->ops = &proc_super_ops;
 	super->type = type;
 	refcount_init(&super->references);
-	super->magic = PROC_MAGIC;
+	super->magic = magic;
 	super->name_max = NAME_MAX_BYTES;
-	root = proc_inode_make(super, &proc_root_entry, &none);
+	root = proc_inode_make(super, entry, &none);
 	if (root != NULL) {
 		root->number = 1;
 		super->root = dentry_create_root(super, root);
@@ -442,6 +442,12 @@ static int proc_mount(const struct fs_type *type, const char *source, const char
 	}
 	*out = super;
 	return 0;
+}
+
+static int proc_mount(const struct fs_type *type, const char *source, const char *options,
+		      uint32_t flags, struct super **out)
+{
+	return proc_mount_tree(type, &proc_root_entry, PROC_MAGIC, out);
 }
 
 static struct fs_type proc_type = { .name = "proc", .mount = proc_mount };

@@ -1,0 +1,137 @@
+/*
+ * The table of /sys: processors (what sysconf and nproc read), memory settings, empty classes.
+ */
+#include "fs/sysfs/sysfs.h"
+
+#include "core/percpu.h"
+#include "fs/procfs/procfs.h"
+#include "lib/string.h"
+#include "vfs/mount.h"
+
+#define SYSFS_MAGIC 0x62656572
+#define R (S_IFREG | 0444)
+#define DIR (S_IFDIR | 0755)
+
+static int show_cpu_range(struct text *out, const struct proc_subject *s)
+{
+	if (cpu_count > 1)
+		text_printf(out, "0-%u\n", cpu_count - 1);
+	else
+		text_printf(out, "0\n");
+	return 0;
+}
+
+static int show_newline(struct text *out, const struct proc_subject *s)
+{
+	text_putc(out, '\n');
+	return 0;
+}
+
+static int show_one(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "1\n");
+	return 0;
+}
+
+static int show_kernel_max(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "%u\n", CPU_MAX - 1);
+	return 0;
+}
+
+static int show_never(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "always madvise [never]\n");
+	return 0;
+}
+
+/* cpuN: the number is kept in the subject's descriptor field. */
+static bool find_cpu(struct proc_subject *subject, const char *name, size_t length)
+{
+	uint32_t cpu;
+
+	if (length < 4 || strncmp(name, "cpu", 3) != 0 ||
+	    !proc_parse_id(name + 3, length - 3, &cpu) || cpu >= cpu_count)
+		return false;
+	subject->fd = (int)cpu;
+	return true;
+}
+
+static int64_t no_listing(const struct proc_subject *dir, uint64_t from)
+{
+	return -1;
+}
+
+static const struct proc_entry cpu_children[] = {
+	{ .name = "online", .mode = R, .show = show_one }, { .name = NULL },
+};
+static const struct proc_entry one_cpu_entry = { .mode = DIR, .children = cpu_children };
+static const struct proc_dynamic cpu_dynamic = { find_cpu, no_listing, &one_cpu_entry };
+
+static const struct proc_entry all_cpus[] = {
+	{ .name = "isolated", .mode = R, .show = show_newline },
+	{ .name = "kernel_max", .mode = R, .show = show_kernel_max },
+	{ .name = "offline", .mode = R, .show = show_newline },
+	{ .name = "online", .mode = R, .show = show_cpu_range },
+	{ .name = "possible", .mode = R, .show = show_cpu_range },
+	{ .name = "present", .mode = R, .show = show_cpu_range },
+	{ .name = NULL },
+};
+
+static const struct proc_entry system_children[] = {
+	{ .name = "cpu", .mode = DIR, .children = all_cpus, .dynamic = &cpu_dynamic },
+	{ .name = NULL },
+};
+
+static const struct proc_entry devices_children[] = {
+	{ .name = "system", .mode = DIR, .children = system_children }, { .name = NULL },
+};
+
+static const struct proc_entry hugepage_children[] = {
+	{ .name = "enabled", .mode = R, .show = show_never }, { .name = NULL },
+};
+
+static const struct proc_entry mm_children[] = {
+	{ .name = "transparent_hugepage", .mode = DIR, .children = hugepage_children },
+	{ .name = NULL },
+};
+
+static const struct proc_entry kernel_children[] = {
+	{ .name = "mm", .mode = DIR, .children = mm_children }, { .name = NULL },
+};
+
+static const struct proc_entry class_children[] = {
+	{ .name = "block", .mode = DIR }, { .name = "net", .mode = DIR },
+	{ .name = "tty", .mode = DIR }, { .name = NULL },
+};
+
+static const struct proc_entry fs_children[] = {
+	{ .name = "cgroup", .mode = DIR }, { .name = NULL },
+};
+
+static const struct proc_entry root_children[] = {
+	{ .name = "block", .mode = DIR },
+	{ .name = "bus", .mode = DIR },
+	{ .name = "class", .mode = DIR, .children = class_children },
+	{ .name = "dev", .mode = DIR },
+	{ .name = "devices", .mode = DIR, .children = devices_children },
+	{ .name = "fs", .mode = DIR, .children = fs_children },
+	{ .name = "kernel", .mode = DIR, .children = kernel_children },
+	{ .name = "module", .mode = DIR },
+	{ .name = NULL },
+};
+
+static const struct proc_entry root_entry = { .mode = DIR, .children = root_children };
+
+static int sysfs_mount(const struct fs_type *type, const char *source, const char *options,
+		       uint32_t flags, struct super **out)
+{
+	return proc_mount_tree(type, &root_entry, SYSFS_MAGIC, out);
+}
+
+static struct fs_type sysfs_type = { .name = "sysfs", .mount = sysfs_mount };
+
+void sysfs_init(void)
+{
+	fs_type_register(&sysfs_type);
+}
