@@ -2,10 +2,10 @@
  * Harness for tests that run on the host: the kernel's own source files, linked with a test, under
  * the address and undefined-behaviour sanitisers.
  *
- * A test file opens with a comment whose first line is the question that it answers and which has a
- * line ` * links: lib/x.c core/y.c` naming the kernel files it needs; test/host/build.mk reads it,
- * so a new file needs no edit elsewhere. Each TEST() is one line of TAP. A failed CHECK is reported
- * with its place, and the test goes on.
+ * A test file opens with a comment whose first line is the question that it answers and which names
+ * the kernel files it needs, in one or more lines ` * links: lib/x.c core/y.c` (and helpers beside
+ * it: ` * helpers: y.c`); test/host/build.mk reads them, so a new file needs no edit elsewhere.
+ * Each TEST() is one line of TAP. A failed CHECK is reported with its place, and the test goes on.
  */
 #pragma once
 
