@@ -110,7 +110,7 @@ static void pages_unmap(uint64_t address, size_t n, struct page **frames)
 	irq_state_t irq = spin_lock_irqsave(&kvmap.lock);
 
 	for (size_t i = 0; i < n; i++)
-		frames[i] = phys_to_page(arch_kernel_unmap_page(address + (i << PAGE_SHIFT)));
+		frames[i] = phys_to_page(arch_kernel_unmap(address + (i << PAGE_SHIFT)));
 	spin_unlock_irqrestore(&kvmap.lock, irq);
 }
 
@@ -153,16 +153,6 @@ static void block_free_pages(uint64_t address, size_t pages)
 	}
 }
 
-/* Under the lock the architecture's tables are allocated from the reserve, without sleeping. */
-static int page_map(uint64_t address, struct page *page)
-{
-	irq_state_t irq = spin_lock_irqsave(&kvmap.lock);
-	int error = arch_kernel_map(address, page_to_phys(page), 1, ARCH_MAP_WRITE);
-
-	spin_unlock_irqrestore(&kvmap.lock, irq);
-	return error;
-}
-
 void *kvmap_create(size_t pages, enum page_kind kind)
 {
 	if (pages == 0 || pages > GRANULES * GRANULE_PAGES / 2)
@@ -178,7 +168,7 @@ void *kvmap_create(size_t pages, enum page_kind kind)
 	for (size_t i = 0; i < pages; i++) {
 		struct page *page = page_allocate(0, kind, 0);
 
-		if (page != NULL && page_map(address + (i << PAGE_SHIFT), page) == 0)
+		if (page != NULL && arch_kernel_map(address + (i << PAGE_SHIFT), page_to_phys(page)) == 0)
 			continue;
 		if (page != NULL)
 			page_put(page);

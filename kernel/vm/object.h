@@ -38,6 +38,7 @@ struct object {
 	atomic32_t mapped;		/* areas that map it: truncation walks spaces only when > 0 */
 	atomic32_t dirty_pages;
 	struct list_head lru_node;	/* all reclaimable objects */
+	uint64_t reclaim_cursor;	/* under the list's lock: where the next scan begins */
 };
 
 void object_init(struct object *object, const struct object_ops *ops);
@@ -57,7 +58,8 @@ must_check int object_get_page(struct object *object, uint64_t index, bool creat
 			       struct page **out);
 /* The page if it is present and up to date, with a reference; NULL otherwise. Never sleeps. */
 must_check struct page *object_find_page(struct object *object, uint64_t index);
-/* For whole-page overwrites: a locked page whose content the caller fills; then page_unlock. */
+/* For whole-page overwrites: a locked, counted page whose content the caller fills; then
+ * object_page_unlock() and page_put(). */
 must_check int object_grab_page(struct object *object, uint64_t index, struct page **out);
 /* A new locked page only when none is there (read-ahead): counted; NULL otherwise or without memory.
  * Never sleeps. The caller fills it, then object_page_unlock() and page_put(). */
@@ -82,3 +84,12 @@ uint64_t object_next_data(struct object *object, uint64_t start_index, uint64_t 
 uint64_t object_next_hole(struct object *object, uint64_t start_index, uint64_t end_index);
 /* Drops clean, unmapped pages everywhere: at most n, returns how many. */
 size_t object_reclaim(size_t n);
+/* Pages [index,index+n) as far as present and up to date, counted; NULL for the others. How many. */
+size_t object_find_pages(struct object *object, uint64_t index, size_t n, struct page **pages);
+/* True while the page is still the object's at that index (it was not truncated away). */
+static inline bool object_has_page(const struct object *object, const struct page *page,
+				   uint64_t index)
+{
+	return read_once(page->object) == object && read_once(page->index) == index;
+}
+void object_init_system(void);		/* boot */

@@ -1,0 +1,619 @@
+/*
+ * The persistent page-table tree.
+ *
+ * Problem. fork must not cost in proportion to what is mapped, and the hardware reads the tables at
+ * any time, on several processors.
+ *
+ * Idea. Every table is counted by the entries that point to it. fork copies the top table only and
+ * counts what it points to; the processor ANDs the write bits along its walk, so clearing them in
+ * the two top tables protects all that is below. A space changes only tables that are its own (one
+ * reference, reached through its own tables); on the way down to a change, ptable_own() copies each
+ * shared table. A table that is shared is never written, by nobody (the processor's accessed and
+ * dirty bits are harmless: nothing depends on them).
+ *
+ * The table owns the reference to a page. Copying a table counts its children; dropping the last
+ * reference to a table drops one reference of each.
+ *
+ * Copying, and the write bits. When T is copied to T', the children of T become shared although T's
+ * entries may have their write bits set, and T may not be written, for others share it. So:
+ *  - all entries of T' get their write bits cleared;
+ *  - T gets PAGE_STALE_WRITE: its write bits are no longer to be believed.
+ * That is safe while T is shared: a shared table is reached only through an entry whose write bit is
+ * clear. Proof: T became shared by a copy of a parent; the copy's entry is clear, and the parent is
+ * either a top table, whose entry was cleared (ptable_share), or is marked stale itself and is
+ * reached through a clear entry by induction.
+ *
+ * Whoever later finds T with count 1 (it is its own again) and wants to set the write bit in the
+ * entry that leads to T first sweeps T: where a child is shared (count > 1), or is a table marked
+ * stale, the entry's write bit is cleared; then the mark goes. So the invariant
+ *
+ *	(W) an entry with its write bit set, reached through entries with theirs set, leads to
+ *	    a table of count 1 without the mark, or to a page that may be written in place
+ *
+ * holds for every space at each release of its table_lock, and ptable_own() stops looking at a child
+ * as soon as it sees the write bit.
+ *
+ * Ordering. The copier (1) counts the children, (2) sets T's mark, (3) drops its reference to T, with
+ * release, later still: after its flush. The last owner reads the count with acquire: if it reads 1,
+ * it has seen the drops of all others, hence their marks and the counts of the children. If it reads
+ * more, it copies T as well; then T dies with the last drop, and the references its entries held
+ * are dropped then: each copier counted its own. Two copiers only read T. A count of 1 cannot rise
+ * under the owner's hands: references to T are made only by copying its one parent, which is the
+ * owner's, under the owner's lock.
+ *
+ * States of a table, and who may do what:
+ *
+ *	state			table_lock of the owner		without
+ *	count 1, own path	read and write			hardware walks, sets A and D
+ *	count > 1		read (copy), mark stale		hardware walks
+ *	count 0			-				the last holder frees it
+ *
+ * Freeing. A reference to a table or frame is dropped only after the processors that may have used
+ * it through that very entry are flushed (vm/tlb.c). At count 0 this holds for all former parents.
+ *
+ * Sums. `present` counts the entries of a table (of the user half in a root), `resident` the counted
+ * leaves below it. Shared tables do not change, so neither do their sums; a change adds to the four
+ * tables on its own path.
+ *
+ * Cost. fork: the entries of one table. First write after it: three tables copied, 512 entries at
+ * most each. Exit of a child that wrote nothing: one reference for each top entry.
+ *
+ * Alternatives rejected. Clearing the write bits in T itself when it is copied (an AND on a shared
+ * table): each copy would write a table that other spaces' processors walk and their owners may
+ * concurrently make private. Counting every page at fork (Linux): proportional to what is present.
+ * Sharing leaf tables only: still proportional, 1/512 of it, and as intricate.
+ *
+ * Locking. Functions that change need table_lock of the space; ptable_put needs none.
+ */
+#include "vm/ptable.h"
+
+#include "abi/errno.h"
+
+static pte_t *entries_of(const struct page *table) { return page_address(table); }
+
+static bool is_leaf(pte_t e, unsigned int level)
+{
+	return level == 1 || pte_is_huge(e);
+}
+
+static uint64_t leaf_count(pte_t e)
+{
+	return pte_is_special(e) ? 0 : 1;
+}
+
+/* Entries of the table that belong to the user half. */
+static unsigned int table_entries(unsigned int level)
+{
+	return level == PTE_LEVELS ? PTE_USER_ENTRIES : PTE_ENTRIES;
+}
+
+/* --- allocation ------------------------------------------------------------------------------------- */
+
+static struct page *table_allocate(unsigned int flags)
+{
+	return page_allocate(0, PAGE_TABLE, PAGE_ZERO | flags);
+}
+
+int ptable_stock_fill(struct ptable_stock *stock)
+{
+	while (stock->count < PTABLE_STOCK_MAX) {
+		struct page *table = table_allocate(0);
+
+		if (table == NULL)
+			return -ENOMEM;
+		stock->tables[stock->count++] = table;
+	}
+	return 0;
+}
+
+void ptable_stock_drain(struct ptable_stock *stock)
+{
+	while (stock->count > 0)
+		page_put(stock->tables[--stock->count]);
+}
+
+static struct page *table_take(struct ptable_stock *stock, unsigned int level)
+{
+	struct page *table = stock->count > 0 ? stock->tables[--stock->count] :
+						table_allocate(PAGE_ATOMIC);
+
+	if (table != NULL)
+		table->level = (uint16_t)level;
+	return table;
+}
+
+struct page *ptable_root_create(void)
+{
+	struct page *root = table_allocate(0);
+
+	if (root != NULL) {
+		root->level = PTE_LEVELS;
+		arch_space_init_root(page_address(root));
+	}
+	return root;
+}
+
+/* --- dropping ----------------------------------------------------------------------------------------- */
+
+/* Drops what the entries of a dead table hold. Recursion: at most one level a table level. */
+static void table_drop_entries(struct page *table)
+{
+	pte_t *entries = entries_of(table);
+	unsigned int level = table->level;
+
+	for (unsigned int i = 0; i < table_entries(level) && table->present > 0; i++) {
+		pte_t e = entries[i];
+
+		if (pte_is_none(e))
+			continue;
+		table->present--;
+		if (!is_leaf(e, level))
+			ptable_put(pte_page(e));
+		else if (!pte_is_special(e))
+			page_put(pte_page(e));
+	}
+}
+
+void ptable_put(struct page *table)
+{
+	ASSERT(table->kind == PAGE_TABLE);
+	if (atomic32_sub_acq_rel(&table->count, 1) != 0)
+		return;
+	table_drop_entries(table);
+	page_free(table);
+}
+
+void ptable_root_destroy(struct page *root)
+{
+	ASSERT(page_count(root) == 1 && root->level == PTE_LEVELS);
+	ptable_put(root);
+}
+
+/* --- sharing ------------------------------------------------------------------------------------------- */
+
+bool ptable_share(struct page *parent, struct page *child)
+{
+	pte_t *from = entries_of(parent), *to = entries_of(child);
+	bool had_write = false;
+
+	ASSERT(child->present == 0);
+	for (unsigned int i = 0, left = parent->present; left > 0; i++) {
+		pte_t e = pte_load(&from[i]);
+
+		if (pte_is_none(e))
+			continue;
+		left--;
+		if (pte_is_writable(e)) {
+			e = pte_fetch_clear(&from[i], PTE_WRITE);
+			had_write = true;
+		}
+		page_get(pte_page(e));
+		pte_store(&to[i], pte_without(e, PTE_WRITE));
+	}
+	child->present = parent->present;
+	child->resident = parent->resident;
+	return had_write;
+}
+
+/* Steps (1) and (2) of the ordering; (3) is the gather's. */
+static void table_copy(struct page *from, struct page *to)
+{
+	const pte_t *source = entries_of(from);
+	pte_t *target = entries_of(to);
+
+	for (unsigned int i = 0, left = from->present; left > 0; i++) {
+		pte_t e = pte_load(&source[i]);
+
+		if (pte_is_none(e))
+			continue;
+		left--;
+		if (!pte_is_special(e))
+			page_get(pte_page(e));
+		target[i] = pte_without(e, PTE_WRITE);
+	}
+	to->present = from->present;
+	to->resident = from->resident;
+	atomic32_or(&from->flags, PAGE_STALE_WRITE);
+}
+
+static bool child_is_writable_in_place(pte_t e, unsigned int level)
+{
+	const struct page *child = pte_page(e);
+
+	if (is_leaf(e, level))
+		return page_count(child) == 1;
+	return page_count(child) == 1 &&
+	       (atomic32_load(&child->flags) & PAGE_STALE_WRITE) == 0;
+}
+
+/* The table is our own again: its write bits are made true (invariant W). */
+static void table_sweep(struct page *table)
+{
+	pte_t *entries = entries_of(table);
+
+	for (unsigned int i = 0, left = table->present; left > 0; i++) {
+		pte_t e = pte_load(&entries[i]);
+
+		if (pte_is_none(e))
+			continue;
+		left--;
+		if (pte_is_writable(e) && !child_is_writable_in_place(e, table->level))
+			(void)pte_fetch_clear(&entries[i], PTE_WRITE);
+	}
+	atomic32_and(&table->flags, ~PAGE_STALE_WRITE);
+}
+
+/* --- owning a path -------------------------------------------------------------------------------------- */
+
+static pte_t table_entry(const struct page *table)
+{
+	return pte_make(page_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED);
+}
+
+/* The table that `table` (our own) has for the address, made our own; -EAGAIN. */
+static int child_own(struct page *table, uint64_t address, struct gather *g,
+		     struct ptable_stock *stock, struct page **out)
+{
+	pte_t *slot = entries_of(table) + pte_index(address, table->level);
+	pte_t e = pte_load(slot);
+	struct page *child, *copy;
+
+	if (pte_is_writable(e)) {
+		*out = pte_page(e);
+		ASSERT(child_is_writable_in_place(e, table->level));
+		return 0;
+	}
+	if (!pte_is_none(e)) {
+		child = pte_page(e);
+		if (page_count(child) == 1) {
+			if ((atomic32_load(&child->flags) & PAGE_STALE_WRITE) != 0)
+				table_sweep(child);
+			pte_store(slot, table_entry(child));
+			*out = child;
+			return 0;
+		}
+	}
+	copy = table_take(stock, table->level - 1u);
+	if (copy == NULL)
+		return -EAGAIN;
+	if (pte_is_none(e)) {
+		table->present++;
+	} else {
+		table_copy(pte_page(e), copy);
+		/* The translations stay true; what is stale is a walker's way to the old table. */
+		gather_range(g, page_round_down(address), page_round_down(address) + PAGE_SIZE);
+		gather_ref(g, pte_page(e));
+	}
+	pte_store(slot, table_entry(copy));
+	*out = copy;
+	return 0;
+}
+
+int ptable_own(struct page *root, uint64_t address, struct ptable_path *path, struct gather *g,
+	       struct ptable_stock *stock)
+{
+	path->address = address;
+	path->table[PTE_LEVELS] = root;
+	for (unsigned int level = PTE_LEVELS; level > 1; level--) {
+		int error = child_own(path->table[level], address, g, stock,
+				      &path->table[level - 1]);
+
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+static void path_add_resident(const struct ptable_path *path, uint64_t n)
+{
+	for (unsigned int level = 1; level <= PTE_LEVELS; level++)
+		path->table[level]->resident += n;
+}
+
+void ptable_install(const struct ptable_path *path, pte_t entry)
+{
+	ASSERT(pte_is_none(*ptable_slot(path)) && !pte_is_none(entry));
+	pte_store(ptable_slot(path), entry);
+	path->table[1]->present++;
+	path_add_resident(path, leaf_count(entry));
+}
+
+pte_t ptable_take(const struct ptable_path *path, struct gather *g)
+{
+	pte_t e = pte_exchange(ptable_slot(path), pte_none());
+	uint64_t page = page_round_down(path->address);
+
+	if (pte_is_none(e))
+		return e;
+	path->table[1]->present--;
+	path_add_resident(path, -leaf_count(e));
+	gather_range(g, page, page + PAGE_SIZE);
+	return e;
+}
+
+void ptable_replace(const struct ptable_path *path, pte_t entry, struct gather *g)
+{
+	uint64_t page = page_round_down(path->address);
+	pte_t old = pte_exchange(ptable_slot(path), entry);
+
+	ASSERT(!pte_is_none(old) && !pte_is_none(entry));
+	path_add_resident(path, leaf_count(entry) - leaf_count(old));
+	gather_range(g, page, page + PAGE_SIZE);
+	if (!pte_is_special(old))
+		gather_ref(g, pte_page(old));
+}
+
+/* --- looking ----------------------------------------------------------------------------------------------- */
+
+pte_t ptable_lookup(struct page *root, uint64_t address, bool *writable)
+{
+	struct page *table = root;
+
+	*writable = true;
+	for (unsigned int level = PTE_LEVELS;; level--) {
+		pte_t e = pte_load(entries_of(table) + pte_index(address, level));
+
+		*writable = *writable && pte_is_writable(e);
+		if (pte_is_none(e) || is_leaf(e, level))
+			return e;
+		table = pte_page(e);
+	}
+}
+
+bool ptable_next(struct page *root, uint64_t *address, uint64_t end, pte_t *entry)
+{
+	while (*address < end) {
+		struct page *table = root;
+
+		for (unsigned int level = PTE_LEVELS;; level--) {
+			pte_t e = pte_load(entries_of(table) + pte_index(*address, level));
+
+			if (pte_is_none(e)) {
+				*address = (*address & ~(pte_span(level) - 1)) + pte_span(level);
+				break;
+			}
+			if (is_leaf(e, level)) {
+				*entry = e;
+				return true;
+			}
+			table = pte_page(e);
+		}
+	}
+	return false;
+}
+
+static uint64_t resident_below(struct page *table, uint64_t start, uint64_t end)
+{
+	unsigned int level = table->level;
+	uint64_t span = pte_span(level), sum = 0;
+
+	while (start < end) {
+		uint64_t next = (start & ~(span - 1)) + span;
+		pte_t e = pte_load(entries_of(table) + pte_index(start, level));
+		bool whole = (start & (span - 1)) == 0 && next <= end;
+
+		if (next > end)
+			next = end;
+		if (!pte_is_none(e)) {
+			if (is_leaf(e, level))
+				sum += leaf_count(e);
+			else
+				sum += whole ? pte_page(e)->resident :
+					       resident_below(pte_page(e), start, next);
+		}
+		start = next;
+	}
+	return sum;
+}
+
+uint64_t ptable_resident_in(struct page *root, uint64_t start, uint64_t end)
+{
+	return resident_below(root, start, end);
+}
+
+/* --- unmapping --------------------------------------------------------------------------------------------- */
+
+static int own_cut(struct page *root, uint64_t address, struct gather *g,
+		   struct ptable_stock *stock)
+{
+	struct page *table = root;
+
+	for (unsigned int level = PTE_LEVELS; level > 1; level--) {
+		int error;
+
+		if ((address & (pte_span(level) - 1)) == 0 ||
+		    pte_is_none(pte_load(entries_of(table) + pte_index(address, level))))
+			return 0;
+		error = child_own(table, address, g, stock, &table);
+		if (error != 0)
+			return error;
+	}
+	return 0;
+}
+
+int ptable_prepare_cut(struct page *root, uint64_t start, uint64_t end, struct gather *g,
+		       struct ptable_stock *stock)
+{
+	int error = own_cut(root, start, g, stock);
+
+	return error != 0 ? error : own_cut(root, end, g, stock);
+}
+
+/* Takes a whole entry, leaf or subtree, out of the table; the counted leaves it held. */
+static uint64_t entry_remove(struct page *table, pte_t *slot, uint64_t start, uint64_t end,
+			     struct gather *g)
+{
+	pte_t e = pte_exchange(slot, pte_none());
+	uint64_t n;
+
+	n = is_leaf(e, table->level) ? leaf_count(e) : pte_page(e)->resident;
+	table->present--;
+	gather_range(g, start, end);
+	if (!is_leaf(e, table->level) || !pte_is_special(e))
+		gather_ref(g, pte_page(e));
+	return n;
+}
+
+/* Where it stopped; *removed: counted leaves that left. */
+static uint64_t unmap_below(struct page *table, uint64_t start, uint64_t end, struct gather *g,
+			    uint64_t *removed)
+{
+	unsigned int level = table->level;
+	uint64_t span = pte_span(level);
+
+	*removed = 0;
+	while (start < end && gather_room(g) > PTE_LEVELS) {
+		uint64_t next = (start & ~(span - 1)) + span, stopped, below;
+		pte_t *slot = entries_of(table) + pte_index(start, level);
+		pte_t e = pte_load(slot);
+
+		if (pte_is_none(e)) {
+			start = next < end ? next : end;
+			continue;
+		}
+		if ((start & (span - 1)) == 0 && next <= end) {
+			*removed += entry_remove(table, slot, start, next, g);
+			start = next;
+			continue;
+		}
+		if (next > end)
+			next = end;
+		ASSERT(!is_leaf(e, level) && child_is_writable_in_place(e, level));
+		stopped = unmap_below(pte_page(e), start, next, g, &below);
+		*removed += below;
+		start = stopped;
+		if (pte_page(e)->present == 0)
+			*removed += entry_remove(table, slot, start & ~(PAGE_SIZE - 1),
+						 (start & ~(PAGE_SIZE - 1)) + PAGE_SIZE, g);
+		if (stopped != next)
+			break;
+	}
+	table->resident -= *removed;
+	return start;
+}
+
+uint64_t ptable_unmap(struct page *root, uint64_t start, uint64_t end, struct gather *g)
+{
+	uint64_t removed;
+
+	return unmap_below(root, start, end, g, &removed);
+}
+
+/* --- editing ------------------------------------------------------------------------------------------------- */
+
+uint64_t ptable_leaf_flags(uint32_t rights, bool writable)
+{
+	uint64_t flags = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
+
+	if ((rights & (AREA_READ | AREA_WRITE | AREA_EXEC)) == 0)
+		return PTE_HIDDEN;
+	if (writable && (rights & AREA_WRITE) != 0)
+		flags |= PTE_WRITE | PTE_DIRTY;
+	if ((rights & AREA_EXEC) == 0)
+		flags |= PTE_NO_EXEC;
+	return flags;
+}
+
+static void leaf_restrict(const struct ptable_path *path, uint32_t rights, struct gather *g)
+{
+	pte_t *slot = ptable_slot(path);
+	uint64_t page = page_round_down(path->address);
+	pte_t e = pte_load(slot);
+	pte_t wanted = pte_make(pte_phys(e), (e.value & PTE_SPECIAL) |
+				ptable_leaf_flags(rights, pte_is_writable(e)));
+
+	if (pte_flags(pte_without(wanted, PTE_DIRTY | PTE_ACCESSED)) ==
+	    pte_flags(pte_without(e, PTE_DIRTY | PTE_ACCESSED)))
+		return;
+	/* A hidden page that becomes visible again waits for its fault, which knows the area. */
+	if (!pte_is_present(e) && pte_is_present(wanted))
+		return;
+	(void)pte_exchange(slot, wanted);
+	gather_range(g, page, page + PAGE_SIZE);
+}
+
+static void leaf_edit(const struct ptable_path *path, enum ptable_edit edit, uint32_t rights,
+		      struct gather *g)
+{
+	uint64_t page = page_round_down(path->address);
+	pte_t e;
+
+	switch (edit) {
+	case PTABLE_RESTRICT:
+		leaf_restrict(path, rights, g);
+		return;
+	case PTABLE_CLEAN:
+		if (pte_is_writable(pte_fetch_clear(ptable_slot(path), PTE_WRITE | PTE_DIRTY)))
+			gather_range(g, page, page + PAGE_SIZE);
+		return;
+	case PTABLE_DROP:
+		e = ptable_take(path, g);
+		if (!pte_is_none(e) && !pte_is_special(e))
+			gather_ref(g, pte_page(e));
+		return;
+	}
+}
+
+uint64_t ptable_edit(struct page *root, uint64_t start, uint64_t end, enum ptable_edit edit,
+		     uint32_t rights, ptable_filter_t filter, void *arg, struct gather *g,
+		     struct ptable_stock *stock, int *error)
+{
+	struct ptable_path path = { .address = UINT64_MAX };
+	uint64_t owned = UINT64_MAX;		/* the leaf table that `path` leads to */
+	pte_t e;
+
+	*error = 0;
+	while (ptable_next(root, &start, end, &e)) {
+		if (gather_room(g) <= PTE_LEVELS)
+			return start;
+		if (filter == NULL || filter(e, start, arg)) {
+			if (owned != start >> pte_shift(2)) {
+				*error = ptable_own(root, start, &path, g, stock);
+				if (*error != 0)
+					return start;
+				owned = start >> pte_shift(2);
+			}
+			path.address = start;
+			leaf_edit(&path, edit, rights, g);
+		}
+		start += PAGE_SIZE;
+	}
+	return end;
+}
+
+/* --- checking ------------------------------------------------------------------------------------------------- */
+
+/* Returns the counted leaves below; `writable`: all entries above have their write bits. */
+static uint64_t check_below(struct page *table, bool writable)
+{
+	uint64_t resident = 0;
+	uint32_t present = 0;
+
+	VERIFY(table->kind == PAGE_TABLE && page_count(table) >= 1);
+	VERIFY(!writable || (atomic32_load(&table->flags) & PAGE_STALE_WRITE) == 0 ||
+	       table->level == PTE_LEVELS);
+	for (unsigned int i = 0; i < table_entries(table->level); i++) {
+		pte_t e = pte_load(&entries_of(table)[i]);
+		bool through = writable && pte_is_writable(e);
+
+		if (pte_is_none(e))
+			continue;
+		present++;
+		if (is_leaf(e, table->level)) {
+			resident += leaf_count(e);
+			VERIFY(!through || pte_is_special(e) || page_count(pte_page(e)) == 1 ||
+			       pte_page(e)->kind != PAGE_ANON);
+			continue;
+		}
+		VERIFY(pte_page(e)->level == table->level - 1);
+		VERIFY(!through || page_count(pte_page(e)) == 1);
+		resident += check_below(pte_page(e), through);
+	}
+	VERIFY(present == table->present && resident == table->resident);
+	return resident;
+}
+
+void ptable_check(struct page *root)
+{
+	check_below(root, true);
+}
