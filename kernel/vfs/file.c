@@ -177,6 +177,11 @@ int file_create_on_inode(const struct file_ops *ops, void *private, int flags,
 	return error;
 }
 
+void file_anonymous_name(char *buf, size_t n, const char *kind, const struct inode *inode)
+{
+	format_string(buf, n, "%s:[%lu]", kind, (unsigned long)inode->number);
+}
+
 int file_create_anonymous(const struct file_ops *ops, void *private, int flags,
 			  uint32_t inode_mode, struct file **out)
 {
@@ -191,7 +196,7 @@ int file_create_anonymous(const struct file_ops *ops, void *private, int flags,
 	inode = inode_create_anonymous((inode_mode & S_IFMT) | 0600);
 	if (inode == NULL)
 		return -ENOMEM;
-	format_string(name, sizeof(name), "%s:[%lu]", ops->name, (unsigned long)inode->number);
+	file_anonymous_name(name, sizeof(name), ops->name, inode);
 	error = file_create_on_inode(ops, private, flags, inode, name, out);
 	if (error != 0)
 		inode_put(inode);

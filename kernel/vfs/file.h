@@ -110,6 +110,9 @@ must_check int file_create_on_inode(const struct file_ops *ops, void *private, i
 /* A new inode without a name, for the above; NULL: no memory. */
 must_check struct inode *inode_create_anonymous(uint32_t mode);
 
+/* "pipe:[17]": what such a dentry is called. */
+void file_anonymous_name(char *buf, size_t n, const char *kind, const struct inode *inode);
+
 /* How an open of a FIFO, device or socket inode goes on; fs/ and dev/ register by S_IFMT type.
  * As inode_ops.open: sets file->ops and private; 0 or -errno. Without: -ENXIO. */
 void file_register_special(uint32_t mode_type, int (*open)(struct inode *inode, struct file *file));

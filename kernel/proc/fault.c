@@ -1,0 +1,82 @@
+/*
+ * What the machine reports: page faults and other exceptions of user programs.
+ *
+ * A page fault at a user address is the address space's to repair. What it cannot repair is a
+ * signal when the program touched the address itself, and -EFAULT (through the fixup of the copy
+ * routine) when the kernel touched it for the program.
+ */
+#include "abi/errno.h"
+#include "arch/arch_up.h"
+#include "core/klog.h"
+#include "core/trace.h"
+#include "lib/string.h"
+#include "proc/oom.h"
+#include "proc/proc_internal.h"
+
+static void send_fault(const struct exception *e)
+{
+	struct task *task = task_current();
+	struct abi_siginfo info = { .si_signo = e->signo, .si_code = e->code };
+
+	info.fault.addr = e->address;
+	task->trap_number = e->trap_number;
+	task->trap_error = e->error_code;
+	if (e->trap_number == 14)
+		task->trap_address = e->address;
+	log_debug("pid %u (%s): signal %d code %d at %lx, error %lx", task->process->pid,
+		  task->thread.name, e->signo, e->code, e->address, e->error_code);
+	signal_force(e->signo, &info);
+}
+
+void exception_enter(struct trap_frame *frame, const struct exception *e)
+{
+	send_fault(e);
+}
+
+/* May this context sleep to repair a fault? Not under spin locks, not in interrupt handlers. */
+static bool may_repair(bool from_user)
+{
+	return from_user || (preempt_count() == 0 && cpu_self()->irq_depth == 0);
+}
+
+static void send_memory_signal(uint64_t address, int error, int si_code, uint64_t error_code)
+{
+	struct exception e = {
+		.signo = error == -EFAULT ? SIGSEGV : SIGBUS,
+		.code = error == -EFAULT ? si_code : BUS_ADRERR,
+		.address = address,
+		.trap_number = 14,
+		.error_code = error_code,
+	};
+
+	send_fault(&e);
+}
+
+bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_access access,
+		      bool from_user, uint64_t error_code)
+{
+	struct thread *thread = thread_current();
+	int si_code = SEGV_MAPERR;
+	int error = -EFAULT;
+
+	if (thread->space == NULL || !may_repair(from_user))
+		return false;
+	trace_event(TRACE_PAGE_FAULT, address, (uint64_t)access);
+	if (address < USER_END)
+		error = space_fault(thread->space, address, access, &si_code);
+	if (error == 0) {
+		task_of(thread)->minor_faults++;
+		return true;
+	}
+	if (error == -ENOMEM) {
+		oom_relieve();
+		/* The chosen one must die to free memory: it does not try again here. */
+		return from_user || !read_once(thread->pending_kill);
+	}
+	if (error == -EINTR || error == -ERESTARTSYS)	/* a fatal signal ended the read of a page */
+		return from_user;
+	if (!from_user)
+		return false;
+	send_memory_signal(address, error, si_code, error_code);
+	return true;
+}

@@ -1,0 +1,82 @@
+/*
+ * Out of memory: one process is named and ended, the one that frees most.
+ *
+ * Score: resident pages plus oom_score_adj thousandths of all memory; -1000 and PID 1 are exempt.
+ * While a victim is on its way out no other one is chosen; everybody who needs a page waits a
+ * little and tries again.
+ */
+#include "proc/oom.h"
+
+#include "abi/wait.h"
+#include "core/klog.h"
+#include "mem/page.h"
+#include "proc/proc_internal.h"
+
+static int64_t score_of(struct process *p, uint64_t total_pages)
+{
+	irq_state_t state = spin_lock_irqsave(&p->lock);
+	struct task *leader = p->leader;
+	struct space *space = NULL;
+	int64_t score = -1;
+	struct task *task;
+
+	if (p->oom_score_adj != -1000 && leader != NULL) {
+		list_for_each(task, &p->tasks, process_node) {
+			if (task->space_view != NULL) {
+				space = task->space_view;
+				break;
+			}
+		}
+		if (space != NULL)
+			score = (int64_t)space_resident_pages(space) +
+				(int64_t)p->oom_score_adj * (int64_t)(total_pages / 1000);
+	}
+	spin_unlock_irqrestore(&p->lock, state);
+	return space == NULL ? -1 : score < 1 ? 1 : score;
+}
+
+/* Counted; NULL when there is none. *dying: somebody was told to go and has memory still. */
+static struct process *choose_victim(bool *dying)
+{
+	struct process *best = NULL, *p;
+	struct page_stats stats;
+	int64_t best_score = 0;
+	uint32_t pid = 1;
+
+	page_stats_get(&stats);
+	*dying = false;
+	while ((p = process_next(pid)) != NULL) {
+		int64_t score = score_of(p, stats.total);
+
+		pid = p->pid + 1;
+		if (score >= 0 && read_once(p->exiting))
+			*dying = true;
+		if (score > best_score && p->pid != 1 && !p->exiting) {
+			if (best != NULL)
+				process_put(best);
+			best = p;
+			best_score = score;
+		} else {
+			process_put(p);
+		}
+	}
+	return best;
+}
+
+void oom_relieve(void)
+{
+	bool dying;
+	struct process *victim = choose_victim(&dying);
+
+	if (victim != NULL && !dying) {
+		log_error("out of memory: ending pid %u (%s)", victim->pid,
+			  victim->leader->thread.name);
+		(void)signal_send_process(victim, SIGKILL, NULL);
+	}
+	if (victim != NULL)
+		process_put(victim);
+	else if (!dying)
+		panic("out of memory, and no process is left to end");
+	if (!read_once(thread_current()->pending_kill))
+		(void)!sched_sleep_until(clock_ns() + 5 * NSEC_PER_MSEC, false);
+}

@@ -1,0 +1,196 @@
+/*
+ * Tasks and processes. A task is a user thread: the scheduler's thread plus what POSIX gives each
+ * thread. A process is a thread group: what its tasks share. ids: a task's tid is its thread's id;
+ * the process's pid is the tid of its leader.
+ *
+ * Locking: process_tree_lock guards parents, children, groups, sessions and the id table;
+ * process->lock its tasks, limits, counters; sighand->lock signal actions and queues. A task reads
+ * its own fields marked [o] without a lock.
+ */
+#pragma once
+
+#include "abi/resource.h"
+#include "core/timer.h"
+#include "lib/container_of.h"
+#include "proc/cred.h"
+#include "proc/fdtable.h"
+#include "proc/signal.h"
+#include "sched/sched.h"
+#include "vfs/path.h"
+#include "vm/space.h"
+
+struct tty;
+struct process;
+struct futex_waiter;
+struct sigqueue_entry;
+struct vfork_completion;
+struct exec_barrier;
+
+/* cwd, root and umask: shared by clone(CLONE_FS). */
+struct fs_state {
+	struct refcount references;
+	struct spinlock lock;
+	struct path root, cwd;			/* counted */
+	uint32_t umask;
+};
+
+struct session {
+	struct refcount references;
+	uint32_t id;
+	struct tty *tty;			/* controlling terminal; tree lock */
+	struct process *leader;
+};
+
+struct process_group {
+	struct refcount references;
+	uint32_t id;
+	struct session *session;		/* counted */
+	struct list_head members;		/* process.group_node; tree lock */
+	struct list_head session_node;
+};
+
+enum process_state { PROCESS_RUNNING, PROCESS_ZOMBIE, PROCESS_REAPED };
+
+struct process {
+	struct refcount references;
+	uint32_t pid;				/* [I] */
+	struct spinlock lock;
+	struct list_head tasks;			/* task.process_node: lock */
+	uint32_t task_count;			/* live ones: lock */
+	struct task *leader;
+	/* tree lock */
+	struct process *parent;			/* not counted: children are moved at its exit */
+	struct list_head children, sibling_node, group_node, all_node;
+	struct process_group *group;
+	uint8_t state;				/* enum process_state */
+	bool is_subreaper, did_exec;
+	struct wait_queue child_wait;		/* wait4 sleeps here */
+
+	int exit_status;			/* wait status encoding; set once when exiting */
+	bool exiting;				/* exit_group or fatal signal: lock */
+	struct sighand *sighand;		/* counted; actions and the shared queue */
+	struct sigqueue shared_pending;		/* sighand->lock */
+	bool stopped, continued_pending, stop_pending;	/* sighand->lock; job control */
+	bool stop_reported;			/* a waiter took the present stop; sighand->lock */
+	uint32_t stopped_count;			/* tasks in the stop; sighand->lock */
+	bool stop_notify, continue_notify;	/* the parent is to be told; sighand->lock */
+	int stop_signal;
+	struct wait_queue stop_wait;		/* stopped tasks sleep here */
+	struct wait_queue exit_wait;		/* woken when it becomes a zombie: pidfd, exec */
+	struct task *exec_task;			/* the one that survives an exec; lock */
+	int exit_signal;			/* to the parent: SIGCHLD, or clone's choice */
+
+	struct abi_rlimit limits[RLIM_NLIMITS];	/* lock */
+	uint64_t start_ns;
+	/* sums of exited threads and of waited-for children; lock */
+	uint64_t dead_user_ns, dead_system_ns, children_user_ns, children_system_ns;
+	uint64_t children_max_rss_kib, max_rss_kib;
+	uint64_t dead_minor_faults, dead_major_faults, children_minor_faults, children_major_faults;
+	uint64_t dead_voluntary, dead_involuntary, children_voluntary, children_involuntary;
+	uint64_t dead_read_bytes, dead_write_bytes;
+	struct itimer *itimers;			/* ITIMER_*, POSIX timers: proc/itimer.c */
+	char *cmdline_note;
+	uint64_t personality;
+	int oom_score_adj;
+	bool auto_reaped;			/* nobody will wait for it; tree lock */
+	bool unkillable;			/* [I] PID 1: signals without a handler are dropped */
+	uint32_t posix_timer_next;
+	void *ptrace;
+};
+
+struct task {
+	struct thread thread;			/* first: task_of() */
+	struct process *process;		/* [I] counted */
+	struct list_head process_node;		/* process->lock */
+	struct cred *cred;			/* [o] written under process->lock */
+	struct fdtable *fdtable;		/* [o] changed under process->lock */
+	struct fs_state *fs;			/* [o] changed under process->lock */
+	struct space *space_view;		/* thread.space for others: process->lock, not counted */
+	uint64_t blocked;			/* [o] signal mask; written under sighand->lock */
+	uint64_t real_blocked;			/* while sigtimedwait opens some: what it will be again */
+	uint64_t saved_mask;			/* sigsuspend, ppoll: restored after delivery */
+	bool restore_mask;
+	struct sigqueue pending;		/* sighand->lock */
+	uint64_t alt_stack_base, alt_stack_size;
+	uint32_t alt_stack_flags;
+	user_addr_t clear_child_tid, set_child_tid;
+	user_addr_t robust_list;
+	size_t robust_list_bytes;
+	user_addr_t rseq;
+	uint32_t rseq_bytes, rseq_signature, rseq_cpu;
+	int restart_kind;			/* restart_syscall: which sleep goes on, proc/restart.h */
+	uint64_t restart_deadline_ns;
+	uint64_t restart_args[4];
+	uint64_t syscall_nr;			/* the call being made; -1 in none */
+	uint64_t io_read_bytes, io_write_bytes;
+	int exit_code;
+	int parent_death_signal;
+	bool exiting;
+	bool exiting_for_exec;			/* another task's exec ends it */
+	int forced_signal;			/* a fault without a handler: ends even PID 1 */
+	struct vfork_completion *vfork;		/* whom this task keeps waiting; process->lock */
+	uint32_t trap_number;			/* of the last fault: for the signal frame */
+	uint64_t trap_error, trap_address;
+	uint64_t timer_slack_ns;
+	uint64_t tsc_mode;
+	bool keep_caps_on_exec;
+	struct futex_waiter *futex;
+	uint64_t minor_faults, major_faults;
+	uint64_t system_estimate_ns;		/* sampled: rusage.c */
+	uint32_t sample_count;
+	bool accounted;				/* in its process's sums of dead ones; process->lock */
+	void (*first_run)(void);		/* PID 1: what it does before user mode */
+	uint32_t fail_nth;			/* failure sweep */
+	void *ptrace;
+};
+
+static inline struct task *task_of(struct thread *t) { return (struct task *)t; }
+/* The current user task; never in a kernel thread. */
+static inline struct task *task_current(void) { return task_of(thread_current()); }
+static inline struct process *process_current(void) { return task_current()->process; }
+
+extern struct spinlock process_tree_lock;
+
+/* By id, counted (refcount of process / thread); NULL. */
+struct process *process_lookup(uint32_t pid);
+struct task *task_lookup(uint32_t tid);
+void process_get(struct process *p);
+void process_put(struct process *p);
+static inline void task_put(struct task *t) { thread_put(&t->thread); }
+/* Every process in pid order from `pid` on: counted, NULL at the end. For procfs. */
+struct process *process_next(uint32_t pid);
+struct task *process_next_task(struct process *p, uint32_t tid);
+
+uint64_t process_limit(int resource);		/* the current process's soft limit */
+
+/* path_context of the current task for a relative base: AT_FDCWD or a directory descriptor.
+ * path_base_put() ends it. -EBADF, -ENOTDIR. */
+struct path_base { struct path_context ctx; struct path root, base; };
+must_check int path_base_get(int dirfd, const char *name, struct path_base *out);
+void path_base_put(struct path_base *b);
+
+/* fork, vfork, clone, clone3 meet here (abi/sched.h's clone_args); the child's tid or -errno. */
+struct clone_request {
+	uint64_t flags;
+	uint64_t stack, stack_size;		/* 0: the parent's */
+	user_addr_t parent_tid, child_tid, pidfd;
+	uint64_t tls;
+	int exit_signal;
+	const uint32_t *set_tid;
+	size_t set_tid_count;
+};
+must_check long process_clone(const struct clone_request *request, const struct trap_frame *frame);
+/* execve(2): on success the current frame enters the new program. */
+struct exec_request { struct file *file; const char *name; user_addr_t argv, envp; int flags; };
+must_check int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp, int flags);
+void process_exit_group(int status) noreturn_fn;	/* wait status encoding */
+void task_exit(int status) noreturn_fn;
+/* PID 1 from the kernel: path and NULL-terminated arguments. */
+must_check int process_start_init(const char *path, const char *const argv[], const char *const envp[]);
+void proc_init(void);
+void process_set_root(const struct path *root);		/* boot: PID 1's root and cwd */
+/* Parts of another task, counted; NULL when it has given them up. */
+struct fdtable *task_get_fdtable(struct task *task);
+struct fs_state *task_get_fs(struct task *task);
+void fs_state_put(struct fs_state *fs);
+struct space *task_get_space(struct task *task);

@@ -1,0 +1,88 @@
+/*
+ * The one door out to user mode (design chapter 5).
+ *
+ * Every return to a program ends here: from a system call, an exception, an interrupt, and the
+ * first return of a new thread. With interrupts off it looks whether a signal is to be delivered or
+ * another thread to run; if so, it turns them on, does that, and looks again. When nothing is left
+ * the slice is armed, last, so that nothing of the kernel's work is charged to it; then the entry
+ * code restores the registers without enabling interrupts in between.
+ *
+ * Path: doc/paths/context-switch.md, doc/paths/syscall.md.
+ */
+#include "arch/arch_up.h"
+#include "core/timer.h"
+#include "core/trace.h"
+#include "proc/proc_internal.h"
+#include "proc/rseq.h"
+#include "sched/headway.h"
+
+/* Interrupts off; true when something was done and the state must be looked at anew. */
+static bool do_one(struct trap_frame *frame, struct thread *thread, bool *switched)
+{
+	if (unlikely(sched_need_resched()) && headway_may_switch(thread, frame_pc(frame), true)) {
+		sched_switch();
+		*switched = true;
+		return true;
+	}
+	if (unlikely(read_once(thread->pending_signal))) {
+		arch_irq_enable();
+		signal_deliver(frame);
+		arch_irq_disable();
+		return true;
+	}
+	return false;
+}
+
+/* A registered area must show this processor, and a critical section that was left is aborted. */
+static bool rseq_is_due(const struct task *task, bool switched)
+{
+	return unlikely(task->rseq.value != 0) && (switched || task->rseq_cpu != cpu_id());
+}
+
+static void update_rseq(struct trap_frame *frame, struct task *task)
+{
+	arch_irq_enable();
+	task->rseq_cpu = cpu_id();
+	rseq_return_after_switch(task, frame);
+	arch_irq_disable();
+}
+
+void user_return(struct trap_frame *frame)
+{
+	struct thread *thread = thread_current();
+	struct task *task = task_of(thread);
+	bool switched = false;
+
+	ASSERT(frame_is_user(frame));
+	arch_irq_disable();
+	for (;;) {
+		if (do_one(frame, thread, &switched))
+			continue;
+		if (likely(!rseq_is_due(task, switched)))
+			break;
+		switched = false;
+		update_rseq(frame, task);
+	}
+	if (CONFIG_DEBUG)
+		assert_no_spinlock_held("user_return");
+	ASSERT(preempt_count() == 0);
+	trace_event(TRACE_USER_RETURN, frame_pc(frame), thread->id);
+	timer_set_slice(sched_slice_deadline());
+	headway_user_return(thread, frame_pc(frame));
+}
+
+void thread_first_return(struct trap_frame *frame)
+{
+	struct task *task;
+
+	thread_first_switch_done();
+	arch_irq_enable();
+	task = task_current();
+	if (unlikely(task->first_run != NULL))
+		task->first_run();
+	trace_event(TRACE_THREAD_FIRST_RETURN, task->thread.id, frame_pc(frame));
+	/* The child's memory, so the child writes it; a bad address is ignored, as clone(2) says. */
+	if (task->set_child_tid.value != 0)
+		(void)!user_store32(task->set_child_tid, task->thread.id);
+	user_return(frame);
+}
