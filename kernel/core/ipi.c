@@ -6,6 +6,11 @@
  * A caller that waits also serves its own list, so two processors that call each other never wait
  * for an interrupt that one of them holds off. That includes callers with interrupts off by
  * mistake: they still make progress.
+ *
+ * A caller spins for a while, then halts, and the target that finishes last wakes it: where virtual
+ * processors outnumber real ones, a spinning caller keeps the very target it waits for from
+ * running, for milliseconds. `state` holds both the targets left and whether the caller halts, so
+ * that the last target learns it from its own decrement and touches the call no more.
  */
 #include "core/ipi.h"
 
@@ -20,8 +25,13 @@
 struct call {
 	void (*fn)(void *arg);
 	void *arg;
-	atomic32_t pending;		/* targets that have not finished */
+	atomic32_t state;		/* targets that have not finished, and CALLER_HALTS */
+	uint32_t caller;
 };
+
+#define CALLER_HALTS 0x10000u
+#define TARGETS 0xffffu
+#define SPINS 300
 
 struct call_node {
 	struct call_node *next;
@@ -57,10 +67,12 @@ static void serve(void)
 	while (node != NULL) {
 		struct call_node *next = node->next;
 		struct call *call = node->call;
+		uint32_t caller = call->caller;
 
 		call->fn(call->arg);
 		/* The node is the caller's stack: gone once the count says so. */
-		(void)atomic32_sub_acq_rel(&call->pending, 1);
+		if (atomic32_sub_acq_rel(&call->state, 1) == CALLER_HALTS)
+			arch_ipi_send(caller, IPI_CALL);
 		node = next;
 	}
 }
@@ -76,14 +88,44 @@ static void serve_while_waiting(void)
 	arch_irq_restore(state);
 }
 
+static bool is_finished(const struct call *call)
+{
+	return (atomic32_load_acquire(&call->state) & TARGETS) == 0;
+}
+
+/* Halts until an interrupt, unless the call is finished or something waits to be served. */
+static void halt(struct call *call)
+{
+	(void)atomic32_or(&call->state, CALLER_HALTS);
+	arch_irq_disable();
+	if (is_finished(call) || load_acquire(&this_cpu(calls)->head) != NULL)
+		arch_irq_enable();
+	else
+		arch_idle();
+}
+
+static void wait(struct call *call)
+{
+	bool may_halt = arch_irq_enabled();
+
+	for (uint32_t spins = 0; !is_finished(call); spins++) {
+		serve_while_waiting();
+		if (may_halt && spins > SPINS)
+			halt(call);
+		else
+			arch_pause();
+	}
+}
+
 void ipi_call_wait(cpu_mask_t mask, void (*fn)(void *arg), void *arg)
 {
 	struct call_node nodes[CPU_MAX];
 	struct call call = { .fn = fn, .arg = arg };
 
 	preempt_disable();
-	mask &= ~(1u << cpu_id());
-	atomic32_store(&call.pending, popcount64(mask));
+	call.caller = cpu_id();
+	mask &= ~(1u << call.caller);
+	atomic32_store(&call.state, popcount64(mask));
 	for (uint32_t cpu = 0; cpu < CPU_MAX; cpu++) {
 		if ((mask & (1u << cpu)) == 0)
 			continue;
@@ -91,10 +133,7 @@ void ipi_call_wait(cpu_mask_t mask, void (*fn)(void *arg), void *arg)
 		nodes[cpu].call = &call;
 		push(cpu, &nodes[cpu]);
 	}
-	while (atomic32_load_acquire(&call.pending) != 0) {
-		serve_while_waiting();
-		arch_pause();
-	}
+	wait(&call);
 	preempt_enable();
 }
 

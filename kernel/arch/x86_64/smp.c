@@ -51,8 +51,12 @@ void ap_start(uint32_t id)
 	apic_init_cpu();
 	x86_clock_init_cpu();
 	(void)atomic32_or(&arrived, 1u << id);
-	while (atomic32_load_acquire(&go) == 0)
-		arch_pause();
+	/* Halted, not spinning: the others need the host's processors to come up. */
+	arch_irq_disable();
+	while (atomic32_load_acquire(&go) == 0) {
+		arch_idle();
+		arch_irq_disable();
+	}
 	if (!cpus[id].online)
 		arch_stop_this_cpu();
 	cpu_secondary_start();
@@ -138,4 +142,6 @@ void arch_start_processors(void)
 		log_warn("%u of %u processors came up", online, machine.processor_count);
 	store_release(&cpu_count, online);
 	atomic32_store_release(&go, 1);
+	for (uint32_t id = 1; id < count; id++)
+		arch_ipi_send(id, IPI_CALL);
 }
