@@ -9,7 +9,7 @@ GUEST_PROGRAMS := $(GUEST_NAMES:%=$(O)/guest/%) \
 	$(patsubst %,$(O)/guest/%-glibc,$(filter $(GUEST_GLIBC),$(GUEST_NAMES)))
 
 # The host's kernel headers come after musl's own, which lack linux/ and asm/.
-GUEST_CFLAGS := -std=gnu11 -O1 -g1 -Wall -Wextra -Werror -Wno-nonnull -Wno-stringop-overread -D_GNU_SOURCE -fno-strict-aliasing \
+GUEST_CFLAGS := -std=gnu11 -O1 -g1 -Wall -Wextra -Werror -Wno-nonnull -Wno-stringop-overread -Wno-stringop-overflow -D_GNU_SOURCE -fno-strict-aliasing \
 	-fno-builtin-memcmp -pthread -static
 GUEST_MUSL := musl-gcc -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include
 GUEST_GNU := gcc
