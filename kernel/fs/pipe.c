@@ -1,0 +1,320 @@
+/*
+ * Pipes: a ring of pages, filled and emptied as one stream of bytes.
+ *
+ * Pages come when a byte first needs them and stay for the pipe's life; an emptied pipe begins again
+ * at its first page, so a ping-pong of small messages stays within a few cache lines. The mutex is
+ * held while bytes are copied to or from the program: a sleeping lock, for the copy may fault.
+ *
+ * Wake-ups. Readers wait for a pipe that is not empty, so only a write into an empty pipe wakes one;
+ * writers wait for PIPE_BUF bytes of room, so only a read that brings the room to that wakes one.
+ * Sleepers are exclusive: one wake-up, one thread; who leaves something behind for the next one
+ * wakes it. Whoever polls is told of every write, for edges.
+ *
+ * Up to PIPE_BUF bytes are written as a whole or not at all.
+ */
+#include "abi/errno.h"
+#include "abi/ioctl.h"
+#include "abi/poll.h"
+#include "core/assert.h"
+#include "core/fail_point.h"
+#include "fs/pipe_internal.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+#include "mem/slab.h"
+#include "sched/thread.h"
+#include "vfs/poll.h"
+
+#define READABLE (POLLIN | POLLRDNORM)
+#define WRITABLE (POLLOUT | POLLWRNORM)
+
+/* Sleeps on q without the mutex; it is held again on return. 0 or -ERESTARTSYS. */
+static int pipe_sleep(struct pipe *p, struct wait_queue *q, uint32_t *waiting)
+{
+	struct wait_entry entry;
+	int error;
+
+	wait_entry_init(&entry, NULL);
+	entry.exclusive = true;
+	++*waiting;
+	/* On the queue before the mutex goes: who changes the pipe after that finds us. */
+	wait_prepare(q, &entry, WAIT_INTERRUPTIBLE);
+	mutex_unlock(&p->mutex);
+	error = wait_sleep(WAIT_INTERRUPTIBLE, TIME_NEVER);
+	wait_finish(q, &entry);
+	mutex_lock(&p->mutex);
+	--*waiting;
+	return error;
+}
+
+static bool is_nonblocking(const struct file *file, const struct iobuf *io)
+{
+	return io->nonblocking || (read_once(file->flags) & O_NONBLOCK) != 0;
+}
+
+/* ---- the ring ------------------------------------------------------------------------------------------ */
+
+static struct page **slot_of(struct pipe *p, uint64_t position)
+{
+	return &p->pages[(position >> PAGE_SHIFT) & (p->slots - 1)];
+}
+
+/* What is there, as much as `to` takes. A fault ends it early. */
+static size_t copy_out(struct pipe *p, struct iobuf *to)
+{
+	size_t done = 0;
+
+	while (to->left > 0 && pipe_filled(p) > 0) {
+		size_t offset = p->head & (PAGE_SIZE - 1);
+		size_t n = MIN(pipe_filled(p), PAGE_SIZE - offset), moved;
+
+		n = MIN(n, to->left);
+		moved = iobuf_put(to, (char *)page_address(*slot_of(p, p->head)) + offset, n);
+		p->head += moved;
+		done += moved;
+		if (moved < n)
+			break;
+	}
+	if (p->head == p->tail)
+		p->head = p->tail = 0;
+	return done;
+}
+
+/* Up to n bytes (there is room for them): bytes moved, or -ENOMEM, -EFAULT when none. */
+static ssize_t copy_in(struct pipe *p, struct iobuf *from, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n) {
+		size_t offset = p->tail & (PAGE_SIZE - 1);
+		size_t piece = MIN(n - done, PAGE_SIZE - offset), moved;
+		struct page **slot = slot_of(p, p->tail);
+
+		if (*slot == NULL)
+			*slot = page_allocate(0, PAGE_KERNEL, 0);
+		if (*slot == NULL)
+			return done > 0 ? (ssize_t)done : -ENOMEM;
+		moved = iobuf_take(from, (char *)page_address(*slot) + offset, piece);
+		p->tail += moved;
+		done += moved;
+		if (moved < piece)
+			return done > 0 ? (ssize_t)done : -EFAULT;
+	}
+	return (ssize_t)done;
+}
+
+/* ---- reading ------------------------------------------------------------------------------------------- */
+
+static ssize_t read_locked(struct pipe *p, struct file *file, struct iobuf *to)
+{
+	int error = 0;
+
+	for (;;) {
+		if (pipe_filled(p) > 0) {
+			size_t n = copy_out(p, to);
+
+			return n > 0 ? (ssize_t)n : -EFAULT;
+		}
+		if (p->writers == 0)
+			return 0;
+		if (error != 0)
+			return error;
+		if (is_nonblocking(file, to))
+			return -EAGAIN;
+		error = pipe_sleep(p, &p->read_wait, &p->readers_waiting);
+	}
+}
+
+static ssize_t pipe_read(struct file *file, struct iobuf *to, loff_t *pos)
+{
+	struct pipe *p = file->private;
+	bool wake_writer, wake_reader;
+	uint64_t room;
+	ssize_t n;
+
+	if (to->left == 0)
+		return 0;
+	mutex_lock(&p->mutex);
+	room = pipe_room(p);
+	n = read_locked(p, file, to);
+	wake_writer = n > 0 && pipe_room(p) >= PIPE_BUF &&
+		      (room < PIPE_BUF || p->writers_waiting > 0);
+	wake_reader = p->readers_waiting > 0 && pipe_filled(p) > 0;
+	mutex_unlock(&p->mutex);
+	if (wake_writer)
+		wake_up_key(&p->write_wait, WRITABLE);
+	if (wake_reader)
+		wake_up_key(&p->read_wait, READABLE);
+	return n;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------------- */
+
+static ssize_t write_locked(struct pipe *p, struct file *file, struct iobuf *from)
+{
+	/* What must go in at once; more than that goes in as room comes. */
+	size_t whole = from->left <= PIPE_BUF ? from->left : 1;
+	ssize_t done = 0;
+	int error = 0;
+
+	while (from->left > 0) {
+		bool was_empty = pipe_filled(p) == 0;
+		ssize_t n;
+
+		if (p->readers == 0)
+			return done > 0 ? done : -EPIPE;
+		if (pipe_room(p) >= whole) {
+			n = copy_in(p, from, MIN(from->left, pipe_room(p)));
+			if (n < 0)
+				return done > 0 ? done : n;
+			done += n;
+			if (was_empty || p->polled)
+				wake_up_key(&p->read_wait, READABLE);
+			continue;
+		}
+		if (error != 0)
+			return done > 0 ? done : error;
+		if (is_nonblocking(file, from))
+			return done > 0 ? done : -EAGAIN;
+		error = pipe_sleep(p, &p->write_wait, &p->writers_waiting);
+	}
+	return done;
+}
+
+static ssize_t pipe_write(struct file *file, struct iobuf *from, loff_t *pos)
+{
+	struct pipe *p = file->private;
+	bool wake_writer;
+	ssize_t n;
+
+	if (from->left == 0)
+		return 0;
+	mutex_lock(&p->mutex);
+	n = write_locked(p, file, from);
+	wake_writer = p->writers_waiting > 0 && pipe_room(p) >= PIPE_BUF;
+	mutex_unlock(&p->mutex);
+	if (wake_writer)
+		wake_up_key(&p->write_wait, WRITABLE);
+	return n;
+}
+
+/* ---- the rest -------------------------------------------------------------------------------------------- */
+
+static uint32_t pipe_poll(struct file *file, struct poll_table *table)
+{
+	struct pipe *p = file->private;
+	uint32_t events = 0;
+
+	write_once(p->polled, true);
+	if (file->readable)
+		poll_wait(file, &p->read_wait, table);
+	if (file->writable)
+		poll_wait(file, &p->write_wait, table);
+	if (file->readable) {
+		if (read_once(p->tail) != read_once(p->head))
+			events |= READABLE;
+		/* A FIFO opened before any writer came has not been hung up. */
+		if (read_once(p->writers) == 0 && read_once(p->write_opens) != (uint32_t)file->pos)
+			events |= POLLHUP;
+	}
+	if (file->writable) {
+		if (pipe_room(p) >= PIPE_BUF)
+			events |= WRITABLE;
+		if (read_once(p->readers) == 0)
+			events |= POLLERR;
+	}
+	return events;
+}
+
+static long pipe_ioctl(struct file *file, unsigned int command, uint64_t arg)
+{
+	struct pipe *p = file->private;
+	int32_t n;
+
+	if (command != FIONREAD)
+		return -ENOTTY;
+	mutex_lock(&p->mutex);
+	n = (int32_t)pipe_filled(p);
+	mutex_unlock(&p->mutex);
+	return copy_to_user(user_addr(arg), &n, sizeof(n));
+}
+
+const struct file_ops pipe_ops = {
+	.name = "pipe",
+	.read = pipe_read,
+	.write = pipe_write,
+	.poll = pipe_poll,
+	.ioctl = pipe_ioctl,
+	.release = pipe_release,
+	.stream = true,
+};
+
+bool file_is_pipe(const struct file *file)
+{
+	return file->ops == &pipe_ops;
+}
+
+/* ---- capacity -------------------------------------------------------------------------------------------- */
+
+/* The pages that hold bytes move to their places in the new ring; spare ones are given back. */
+static void move_ring(struct pipe *p, struct page **pages, uint32_t slots)
+{
+	for (uint64_t at = page_round_down(p->head); at < p->tail; at += PAGE_SIZE) {
+		struct page **slot = slot_of(p, at);
+
+		pages[(at >> PAGE_SHIFT) & (slots - 1)] = *slot;
+		*slot = NULL;
+	}
+	for (uint32_t i = 0; i < p->slots; i++) {
+		if (p->pages[i] != NULL)
+			page_put(p->pages[i]);
+	}
+	kfree(p->pages);
+	p->pages = pages;
+	p->slots = slots;
+}
+
+/* Whether what is in the pipe fits in so many slots, as it lies in its pages. */
+static bool fits(const struct pipe *p, uint32_t slots)
+{
+	uint64_t first = p->head >> PAGE_SHIFT, end = page_round_up(p->tail) >> PAGE_SHIFT;
+
+	return pipe_filled(p) == 0 || end - first <= slots;
+}
+
+long pipe_set_capacity(struct file *file, uint64_t bytes, bool privileged)
+{
+	struct pipe *p = file->private;
+	struct page **pages;
+	uint32_t slots;
+	long result;
+
+	if (file->ops != &pipe_ops)
+		return -EBADF;
+	if (bytes > 1UL << 31)
+		return -EINVAL;
+	slots = 1U << ilog2_up(MAX(DIV_ROUND_UP(bytes, PAGE_SIZE), 1UL));
+	if ((uint64_t)slots << PAGE_SHIFT > PIPE_MAX_BYTES && !privileged)
+		return -EPERM;
+	pages = kcalloc(slots, sizeof(*pages));
+	if (pages == NULL)
+		return -ENOMEM;
+	mutex_lock(&p->mutex);
+	if (fits(p, slots)) {
+		move_ring(p, pages, slots);
+		result = (long)pipe_capacity(p);
+	} else {
+		kfree(pages);
+		result = -EBUSY;
+	}
+	mutex_unlock(&p->mutex);
+	if (result > 0)
+		wake_up_all(&p->write_wait);
+	return result;
+}
+
+long pipe_get_capacity(struct file *file)
+{
+	struct pipe *p = file->private;
+
+	return file->ops == &pipe_ops ? (long)pipe_capacity(p) : -EBADF;
+}
