@@ -151,7 +151,6 @@ static int make_code(struct inflate_code *code, const uint8_t *lengths, unsigned
 	memset(code->count, 0, sizeof(code->count));
 	for (unsigned i = 0; i < symbols; i++)
 		code->count[lengths[i]]++;
-	code->count[0] = 0;
 	for (unsigned length = 1; length <= INFLATE_LENGTH_MAX; length++) {
 		room = room * 2 - code->count[length];
 		if (room < 0)

@@ -24,7 +24,7 @@ typedef int (*inflate_sink_fn)(void *context, const void *bytes, size_t size);
 
 /* A Huffman code: symbols in canonical order, and a table that decodes the short ones at once. */
 struct inflate_code {
-	uint16_t count[INFLATE_LENGTH_MAX + 1]; /* codes of each length */
+	uint16_t count[INFLATE_LENGTH_MAX + 1]; /* codes of each length; [0]: unused symbols */
 	uint16_t symbol[288];                   /* by code length, then value */
 	uint16_t fast[1U << INFLATE_FAST_BITS]; /* symbol << 4 | length; 0: not a short code */
 };

@@ -157,3 +157,73 @@ TEST(inflate_reads_optional_header_fields)
 	packed[3] |= 0x80;
 	CHECK_EQUAL(inflate(packed_size, &consumed), -EINVAL);
 }
+
+/* Writes a gzip header and then bits, lowest first, for streams that no packer makes. */
+static size_t written;
+
+static void write_start(void)
+{
+	memset(packed, 0, 1000);
+	memcpy(packed, "\x1f\x8b\x08", 3);
+	written = 80;
+}
+
+static void write_bits(unsigned value, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++, written++)
+		packed[written / 8] |= (unsigned char)((value >> i & 1) << (written % 8));
+}
+
+/* A Huffman code: its highest bit comes first. */
+static void write_code(unsigned code, unsigned length)
+{
+	while (length-- > 0)
+		write_bits(code >> length & 1, 1);
+}
+
+/* With zeros behind, so that it is not refused for being too short. */
+static int inflate_written(void)
+{
+	size_t consumed;
+
+	return inflate(written / 8 + 100, &consumed);
+}
+
+TEST(inflate_refuses_distances_before_the_start)
+{
+	for (unsigned distance_code = 0; distance_code < 32; distance_code++) {
+		write_start();
+		write_bits(1 | 1 << 1, 3);        /* last block, fixed codes */
+		write_code(0x30 + 'a', 8);        /* one byte of output */
+		write_code(1, 7);                 /* length 3 */
+		write_code(distance_code, 5);     /* only distance 1 is right */
+		write_bits(0, distance_code < 4 ? 0 : distance_code / 2 - 1);
+		write_code(0, 7);                 /* end of block */
+		CHECK_EQUAL(inflate_written(), distance_code == 0 ? -EIO : -EINVAL);
+	}
+}
+
+TEST(inflate_refuses_malformed_blocks)
+{
+	write_start();
+	write_bits(1 | 3 << 1, 3); /* no such kind */
+	CHECK_EQUAL(inflate_written(), -EINVAL);
+
+	write_start();
+	write_bits(1 | 2 << 1, 3); /* dynamic codes: 257 lengths, 1 distance, 4 + 15 code lengths */
+	write_bits(0 | 0 << 5 | 15 << 10, 14);
+	for (int i = 0; i < 19; i++)
+		write_bits(1, 3); /* nineteen codes of one bit */
+	CHECK_EQUAL(inflate_written(), -EINVAL);
+
+	write_start();
+	write_bits(1 | 2 << 1, 3);
+	write_bits(29 | 29 << 5 | 15 << 10, 14);
+	for (int i = 0; i < 19; i++)
+		write_bits(i == 2 || i == 3, 3); /* only 18 (138 zeros at most) and 0 */
+	for (int i = 0; i < 3; i++) {
+		write_code(1, 1);
+		write_bits(127, 7); /* the third goes beyond 316 lengths */
+	}
+	CHECK_EQUAL(inflate_written(), -EINVAL);
+}

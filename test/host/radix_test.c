@@ -194,6 +194,15 @@ TEST(radix_iterates_to_the_last_index)
 	radix_for_each (item, &tree, index)
 		seen++;
 	CHECK_EQUAL(seen, 2);
+	/* Behind the last item of the last node there is nothing, not the first item again. */
+	CHECK(radix_remove(&tree, &pool, UINT64_MAX) == &pool);
+	CHECK_EQUAL(radix_insert(&tree, &pool, UINT64_MAX - 1, &pool), 0);
+	index = UINT64_MAX;
+	CHECK(radix_next(&tree, &index) == NULL);
+	CHECK_EQUAL(tree.levels, RADIX_LEVELS_MAX);
+	CHECK(radix_remove(&tree, &pool, UINT64_MAX - 1) == &pool);
+	CHECK_EQUAL(tree.levels, 1); /* it shrinks */
+	CHECK_EQUAL(radix_insert(&tree, &pool, UINT64_MAX, &pool), 0);
 	CHECK(radix_replace(&tree, 5, &seen) == &tree);
 	CHECK(radix_replace(&tree, 6, &seen) == NULL);
 	CHECK(radix_remove(&tree, &pool, 5) == &seen);

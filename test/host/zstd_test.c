@@ -170,6 +170,41 @@ TEST(zstd_notices_corruption)
 	sink_error = 0;
 }
 
+TEST(zstd_refuses_offsets_before_the_start)
+{
+	/* One literal, then a match of three from further back than an offset code of 2 or 3 says. */
+	unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0,    1 | 2 << 1 | 8 << 3, 0, 0,
+				 1 << 3, 'a', 1, 0x54, 1, 2, 0, 1 << 2};
+	size_t consumed = 0;
+
+	memcpy(packed, frame, sizeof(frame));
+	CHECK_EQUAL(decompress(sizeof(frame), &consumed), 0);
+	CHECK_EQUAL(unpacked_size, 4);
+	CHECK(memcmp(unpacked, "aaaa", 4) == 0);
+	packed[sizeof(frame) - 3] = 3;
+	packed[sizeof(frame) - 1] = 1 << 3;
+	CHECK_EQUAL(decompress(sizeof(frame), &consumed), -EINVAL);
+}
+
+TEST(xxhash64_known_answers)
+{
+	struct xxhash64 whole, pieces;
+
+	xxhash64_init(&whole);
+	CHECK(xxhash64_final(&whole) == 0xef46db3751d8e999);
+	xxhash64_update(&whole, "abc", 3);
+	CHECK(xxhash64_final(&whole) == 0x44bc2cf5ad770999);
+	for (size_t step = 1; step < 100; step++) {
+		xxhash64_init(&whole);
+		xxhash64_init(&pieces);
+		xxhash64_update(&whole, original, 1000);
+		for (size_t at = 0; at < 1000; at += step)
+			xxhash64_update(&pieces, original + at,
+					1000 - at < step ? 1000 - at : step);
+		CHECK(xxhash64_final(&whole) == xxhash64_final(&pieces));
+	}
+}
+
 TEST(zstd_skips_skippable_frames)
 {
 	static const unsigned char frame[] = {0x53, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 'a', 'b', 'c'};
