@@ -12,6 +12,7 @@
  *
  * Up to PIPE_BUF bytes are written as a whole or not at all.
  */
+#include "abi/capability.h"
 #include "abi/errno.h"
 #include "abi/ioctl.h"
 #include "abi/poll.h"
@@ -21,6 +22,7 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "proc/cred.h"
 #include "sched/thread.h"
 #include "vfs/poll.h"
 
@@ -281,7 +283,7 @@ static bool fits(const struct pipe *p, uint32_t slots)
 	return pipe_filled(p) == 0 || end - first <= slots;
 }
 
-long pipe_set_capacity(struct file *file, uint64_t bytes, bool privileged)
+long pipe_set_size(struct file *file, uint32_t bytes)
 {
 	struct pipe *p = file->private;
 	struct page **pages;
@@ -290,10 +292,11 @@ long pipe_set_capacity(struct file *file, uint64_t bytes, bool privileged)
 
 	if (file->ops != &pipe_ops)
 		return -EBADF;
-	if (bytes > 1UL << 31)
+	if (bytes > 1U << 31)
 		return -EINVAL;
-	slots = 1U << ilog2_up(MAX(DIV_ROUND_UP(bytes, PAGE_SIZE), 1UL));
-	if ((uint64_t)slots << PAGE_SHIFT > PIPE_MAX_BYTES && !privileged)
+	slots = 1U << ilog2_up(DIV_ROUND_UP((uint64_t)bytes, PAGE_SIZE));
+	if ((uint64_t)slots << PAGE_SHIFT > PIPE_MAX_BYTES &&
+	    !capable(CAP_SYS_RESOURCE))
 		return -EPERM;
 	pages = kcalloc(slots, sizeof(*pages));
 	if (pages == NULL)
@@ -312,7 +315,7 @@ long pipe_set_capacity(struct file *file, uint64_t bytes, bool privileged)
 	return result;
 }
 
-long pipe_get_capacity(struct file *file)
+long pipe_get_size(struct file *file)
 {
 	struct pipe *p = file->private;
 

@@ -12,6 +12,7 @@
 #include "core/fail_point.h"
 #include "fs/pipe_internal.h"
 #include "mem/slab.h"
+#include "proc/cred.h"
 #include "vfs/poll.h"
 
 static struct slab_cache *pipe_cache;
@@ -209,6 +210,8 @@ int pipe_create_files(int flags, struct file **read_end, struct file **write_end
 	inode = inode_create_anonymous(S_IFIFO | 0600);
 	if (inode == NULL)
 		return -ENOMEM;
+	inode->uid = cred_current()->fsuid;
+	inode->gid = cred_current()->fsgid;
 	p = pipe_create();
 	if (p == NULL) {
 		inode_put(inode);

@@ -12,6 +12,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "proc/cred.h"
 #include "sched/thread.h"
 #include "vfs/mount.h"
 #include "vm/space.h"
@@ -278,7 +279,7 @@ static int make_memfd(struct mount *mount, struct inode *inode, const char *name
 	dentry->inode = inode;
 	dentry->deleted = true;
 	path = (struct path){ mount, dentry };
-	error = file_open_path(&path, O_RDWR | O_LARGEFILE, &vfs_cred_kernel, out);
+	error = file_open_path(&path, O_RDWR | O_LARGEFILE, &cred_current()->vfs, out);
 	dentry_put(dentry);
 	return error;
 }
@@ -296,7 +297,7 @@ int memfd_create_file(const char *name, unsigned int flags, struct file **out)
 	error = get_memfd_mount(&mount);
 	if (error == 0)
 		error = tmpfs_inode_create(mount->super, NULL, S_IFREG | 0777, 0,
-					   &vfs_cred_kernel, &inode);
+					   &cred_current()->vfs, &inode);
 	if (error != 0)
 		return error;
 	inode->nlink = 0;
@@ -309,7 +310,7 @@ int memfd_create_file(const char *name, unsigned int flags, struct file **out)
 	return error;
 }
 
-int tmpfs_add_seals(struct file *file, uint32_t seals)
+int memfd_add_seals(struct file *file, uint32_t seals)
 {
 	struct inode *inode = file->inode;
 	struct tmpfs_inode *ti = tmpfs_inode_of(inode);
@@ -331,7 +332,7 @@ int tmpfs_add_seals(struct file *file, uint32_t seals)
 	return error;
 }
 
-int tmpfs_get_seals(struct file *file)
+int memfd_get_seals(struct file *file)
 {
 	if (file->inode->ops != &tmpfs_file_inode_ops)
 		return -EINVAL;
