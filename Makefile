@@ -50,9 +50,9 @@ kernel-debug: $(O)/debug/tine.elf
 KERNEL_GENERATED :=
 ifneq ($(wildcard kernel/syscall/table.tbl),)
 KERNEL_GENERATED += $(O)/gen/syscall_table.inc
-$(O)/gen/syscall_table.inc: kernel/syscall/table.tbl tools/gen-syscalls
+$(O)/gen/syscall_table.inc: $(wildcard kernel/syscall/*.tbl) tools/gen-syscalls
 	@mkdir -p $(@D)
-	$(Q)tools/gen-syscalls $< $@
+	$(Q)tools/gen-syscalls kernel/syscall/table.tbl $@
 endif
 
 # The vDSO is a shared object for programs; the kernel carries its bytes.

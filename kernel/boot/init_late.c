@@ -1,14 +1,37 @@
 /*
- * What may sleep: caches, file systems, devices, the first process. Runs in a kernel thread with
- * all processors up.
+ * What may sleep: caches, file systems, devices. Runs in a kernel thread with all processors up.
  */
 #include "boot/boot_internal.h"
+#include "dev/tty/tty.h"
+#include "dev/virtio/virtio.h"
+#include "fs/devfs/devfs.h"
+#include "fs/p9/p9.h"
+#include "fs/pipe.h"
+#include "fs/procfs/procfs.h"
+#include "fs/sysfs/sysfs.h"
+#include "fs/tmpfs/tmpfs.h"
+#include "proc/task.h"
 #include "sched/worker.h"
+#include "vfs/mount.h"
+#include "vm/space.h"
 
 #define CALL(f, why) { f, #f, why }
 
 const struct init_call init_late[] = {
 	CALL(log_thread_start, "from here on logging costs no time"),
-	CALL(worker_init, "deferred work, which drivers use"),
+	CALL(worker_init, "deferred work, which drivers and file systems use"),
+	CALL(space_init, "address spaces and the page cache, which files live in"),
+	CALL(vfs_init, "names, mounts and open files, before what registers with them"),
+	CALL(tmpfs_init, "the first root's type, and devfs's store"),
+	CALL(devfs_init, "before drivers make nodes"),
+	CALL(pipe_init, "pipes are files"),
+	CALL(procfs_init, "a mount type"),
+	CALL(sysfs_init, "a mount type"),
+	CALL(p9_init, "a mount type; its devices come with virtio_init"),
+	CALL(tty_init, "terminals and the console's node"),
+	CALL(proc_init, "processes; needs files, and file systems know no process"),
+	CALL(virtio_init, "finds devices; their drivers make nodes"),
+	CALL(root_mount, "the first root with the archive's files"),
+	CALL(first_process_prepare, "reads its words before unknown ones are named"),
 	{ NULL, NULL, NULL },
 };

@@ -3,8 +3,8 @@
  *
  *   kernel_start()   boot stack, one processor, interrupts off: init_early, then this stack
  *                    becomes the idle thread of processor 0
- *   init_thread()    a kernel thread: init_late, in which calls may sleep; its last one starts
- *                    the first process
+ *   init_thread()    a kernel thread: init_late, in which calls may sleep, then the tests that
+ *                    the command line asks for, then the first process
  *
  * The other processors come up between the two and go straight to their idle loops.
  */
@@ -34,6 +34,9 @@ static void init_thread(void *arg)
 	if (cmdline_has("panic-test"))
 		panic("panic-test on the command line");
 	cmdline_log_unknown();
+	log_info("boot: the first process at %llu us",
+		 (unsigned long long)clock_ns() / NSEC_PER_USEC);
+	first_process_start();
 }
 
 void kernel_start(void)

@@ -56,7 +56,11 @@ struct refcount {
 
 static inline void refcount_init(struct refcount *r) { atomic32_store(&r->n, 1); }
 static inline void refcount_get(struct refcount *r) { atomic32_add(&r->n, 1); }
-static inline uint32_t refcount_read(const struct refcount *r) { return atomic32_load_acquire(&r->n); }
+
+static inline uint32_t refcount_read(const struct refcount *r)
+{
+	return atomic32_load_acquire(&r->n);
+}
 
 static inline must_check bool refcount_put(struct refcount *r)
 {

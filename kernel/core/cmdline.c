@@ -17,6 +17,7 @@ static char split[TEXT_MAX + WORDS_MAX];
 static struct { const char *name, *value; bool known; } words[WORDS_MAX];
 static unsigned int word_count;
 static unsigned int words_dropped;
+static const char *rest;		/* behind `--` */
 
 void cmdline_init(const char *line)
 {
@@ -26,6 +27,10 @@ void cmdline_init(const char *line)
 	strlcpy(given, line, sizeof(given));
 	words_init(&cursor, given, strlen(given), split, sizeof(split));
 	while (words_next(&cursor, &word)) {
+		if (strcmp(word.name, "--") == 0 && word.value == NULL) {
+			rest = cursor.text;
+			break;
+		}
 		if (word_count == WORDS_MAX) {
 			words_dropped++;
 			continue;
@@ -71,6 +76,7 @@ bool cmdline_get_uint(const char *key, uint64_t *out)
 }
 
 const char *cmdline_text(void) { return given; }
+const char *cmdline_rest(void) { return rest; }
 
 void cmdline_log_unknown(void)
 {

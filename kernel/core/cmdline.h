@@ -17,3 +17,5 @@ bool cmdline_get_uint(const char *key, uint64_t *out);
 void cmdline_init(const char *line);
 const char *cmdline_text(void);		/* as given, for /proc/cmdline */
 void cmdline_log_unknown(void);
+/* What stands behind `--`: the first program's. NULL when there is none. */
+const char *cmdline_rest(void);

@@ -14,7 +14,10 @@
 
 static uint64_t *(*count_of_current)(void);
 
-void fail_point_set_counter(uint64_t *(*counter)(void)) { store_release(&count_of_current, counter); }
+void fail_point_set_counter(uint64_t *(*counter)(void))
+{
+	store_release(&count_of_current, counter);
+}
 
 bool fail_point(const char *name)
 {

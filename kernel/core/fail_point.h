@@ -1,6 +1,7 @@
 /*
  * Places where a failure can be made to happen: fail_point("page_alloc") is false, unless the
- * failure sweep asked the Nth call of the current thread to fail (/proc/self/fail-nth; debug builds).
+ * failure sweep asked the Nth call of the current thread to fail (/proc/self/fail-nth; debug
+ * builds).
  */
 #pragma once
 

@@ -62,7 +62,8 @@ static void push(uint32_t cpu, struct call_node *node)
 /* Interrupts off: a handler on this CPU would otherwise run a call in the middle of another. */
 static void serve(void)
 {
-	struct call_node *node = __atomic_exchange_n(&this_cpu(calls)->head, NULL, __ATOMIC_ACQ_REL);
+	struct call_list *list = this_cpu(calls);
+	struct call_node *node = __atomic_exchange_n(&list->head, NULL, __ATOMIC_ACQ_REL);
 
 	while (node != NULL) {
 		struct call_node *next = node->next;

@@ -21,9 +21,9 @@ size_t klog_read_tail(char *buf, size_t n);
 void klog_raw(const char *text, size_t n);
 
 void klog_init(void);			/* reads log= of the command line */
-/* From now on a line wakes the drainer, a thread that calls klog_flush() while there is something. */
+/* From now on a line wakes the drainer: a thread that calls klog_flush() while there is some. */
 void klog_set_drainer(void (*wake)(void));
-void klog_wake_drainer(void);		/* on receipt of IPI_RESCHEDULE: any context without locks */
+void klog_wake_drainer(void);		/* on receipt of IPI_RESCHEDULE; no lock held */
 bool klog_has_undrained(void);
 void klog_enter_panic(void);		/* one CPU is left running: no locks from here on */
 

@@ -16,7 +16,7 @@ enum lock_rank {
 	RANK_OBJECT,		/* page cache tree of one object: pages are got under it */
 	RANK_PROCESS_TREE,	/* parents, children, groups, sessions */
 	RANK_PROCESS,		/* one process: threads, limits, counters */
-	RANK_SIGHAND,		/* signal actions and queues: signals are sent under the tree lock */
+	RANK_SIGHAND,		/* signal actions and queues: sent under the tree lock */
 	RANK_SOCKET_TABLE,	/* names bound */
 	RANK_SOCKET,		/* one socket's state and queues */
 	RANK_PIPE,		/* one pipe */
@@ -30,7 +30,7 @@ enum lock_rank {
 	/* ... and the same for epoll watched by epoll, five deep at most (fs/epoll) */
 	RANK_WAIT_QUEUE_NESTED_LAST = RANK_WAIT_QUEUE_NESTED + 5,
 	RANK_POLL_WAIT,		/* one poll(2) asleep: woken from any of the above */
-	RANK_EPOLL_READY,	/* an epoll's ready list: filled from wait queue callbacks, a leaf */
+	RANK_EPOLL_READY,	/* an epoll's ready list: filled from wait queue callbacks */
 	RANK_THREAD,		/* a thread's state and its wake-up */
 	RANK_RUNQUEUE,		/* a processor's run queue: two are taken in address order */
 	RANK_TIMER,		/* timer queues: callbacks run without it; run queues arm slices */

@@ -1,9 +1,9 @@
 /*
  * Panic: stop the other processors, write the log out, the message, the stack, and end the machine.
  *
- * The output is made for a program to read: "panic: MESSAGE", then a line "[<ffffffff........>]" for
- * each return address, which the launcher turns into names. Nothing here takes a lock, and a second
- * panic (of this CPU while printing) ends at once.
+ * The output is made for a program to read: "panic: MESSAGE", then a line "[<ffffffff........>]"
+ * for each return address, which the launcher turns into names. Nothing here takes a lock, and a
+ * second panic (of this CPU while printing) ends at once.
  */
 #include "core/panic.h"
 

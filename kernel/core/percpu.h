@@ -31,7 +31,7 @@ struct cpu {
 } cache_aligned;
 
 extern struct cpu cpus[CPU_MAX];
-extern uint32_t cpu_count;		/* [I] after all processors are up: online ones are 0..n-1 */
+extern uint32_t cpu_count;		/* [I] after start-up: online ones are 0..n-1 */
 
 /* Contexts as capabilities, for the thread-safety analysis only. */
 struct REENTRANT_CAPABILITY("context") context_token { char unused; };

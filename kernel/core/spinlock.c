@@ -65,8 +65,8 @@ static void note_released(struct spinlock *lock)
 	uint32_t i = stack->count;
 
 	if (lock->owner != cpu_id() + 1)
-		panic("spin lock %p (rank %u) released by CPU %u, held by %d", (void *)lock, lock->rank,
-		      cpu_id(), (int)lock->owner - 1);
+		panic("spin lock %p (rank %u) released by CPU %u, held by %d", (void *)lock,
+		      lock->rank, cpu_id(), (int)lock->owner - 1);
 	while (i > 0 && stack->held[i - 1].lock != lock)
 		i--;
 	VERIFY(i > 0);

@@ -98,7 +98,7 @@ void timer_arm(struct timer *timer, uint64_t deadline_ns)
 
 	(void)disarm_locked(old, timer);
 	if (old != here && old->firing == timer) {
-		/* Its processor is in timer_interrupt() and looks at the tree again before leaving. */
+		/* Its processor is in timer_interrupt(), and looks at the tree again. */
 		insert_locked(old, timer, deadline_ns);
 		spin_unlock_irqrestore(&old->lock, state);
 	} else {

@@ -189,10 +189,13 @@ bool acpi_read(struct machine *m, uint64_t given)
 	}
 	if (root == NULL)
 		return false;
-	for (uint32_t i = 0; i < TABLES_MAX && sizeof(*root) + (i + 1) * size <= root->length; i++) {
+	for (uint32_t i = 0; i < TABLES_MAX; i++) {
+		uint32_t at = sizeof(*root) + i * size;
 		uint64_t p = 0;
 
-		memcpy(&p, (const uint8_t *)root + sizeof(*root) + i * size, size);
+		if (at + size > root->length)
+			break;
+		memcpy(&p, (const uint8_t *)root + at, size);
 		read_table(m, p);
 	}
 	return true;

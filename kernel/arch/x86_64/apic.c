@@ -29,6 +29,7 @@
 #define APIC_BASE_X2 (1UL << 10)
 #define LVT_MASKED (1u << 16)
 #define LVT_DEADLINE (2u << 17)
+#define LVT_PERIODIC (1u << 17)
 #define ICR_PENDING (1u << 12)
 #define ICR_ASSERT (1u << 14)
 #define ICR_NMI (4u << 8)
@@ -147,11 +148,17 @@ void apic_timer_start(uint32_t count) { apic_write(APIC_TIMER_INITIAL, count); }
 
 void apic_timer_unmask(void) { apic_write(APIC_LVT_TIMER, VECTOR_TIMER); }
 
+void apic_timer_periodic(uint32_t count)
+{
+	apic_write(APIC_LVT_TIMER, LVT_PERIODIC | VECTOR_TIMER);
+	apic_write(APIC_TIMER_INITIAL, count);
+}
+
 void apic_timer_use_deadline(void) { apic_write(APIC_LVT_TIMER, LVT_DEADLINE | VECTOR_TIMER); }
 
 void apic_timer_deadline(uint64_t tsc)
 {
-	/* The LVT's mode is written by memory, the deadline by MSR: SDM 3A 11.5.4.1 asks for a fence. */
+	/* The LVT's mode is written by memory, the deadline by MSR: a fence (SDM 3A 11.5.4.1). */
 	if (registers != NULL)
 		full_barrier();
 	wrmsr(MSR_TSC_DEADLINE, tsc);

@@ -27,5 +27,6 @@ void apic_timer_start(uint32_t count);		/* 0 disarms */
 void apic_timer_unmask(void);			/* each processor: one-shot by count, or */
 void apic_timer_use_deadline(void);		/* by TSC deadline */
 void apic_timer_deadline(uint64_t tsc);
+void apic_timer_periodic(uint32_t count);
 
 void ioapic_init(const struct machine *machine);

@@ -158,7 +158,7 @@ static void set_initrd(uint64_t start, uint64_t bytes)
 	boot_info_reserve(start, start + bytes);
 }
 
-/* --- PVH: xen/include/public/arch-x86/hvm/start_info.h ---------------------------------------- */
+/* --- PVH: xen/include/public/arch-x86/hvm/start_info.h ------------------------------------ */
 
 struct hvm_start_info {
 	uint32_t magic, version, flags, module_count;
@@ -191,7 +191,7 @@ static void read_pvh(uint64_t at)
 	boot_info.protocol = "pvh";
 }
 
-/* --- multiboot2 specification, section 3.6 ---------------------------------------------------- */
+/* --- multiboot2 specification, section 3.6 ------------------------------------------------ */
 
 struct mb2_tag { uint32_t type, size; };
 
@@ -236,7 +236,7 @@ static void read_mb2_tag(const struct mb2_tag *tag)
 		break;
 	case MB2_ACPI1:
 	case MB2_ACPI2:
-		/* The tag holds a copy of the RSDP: kept in place, it lies in the boot information. */
+		/* A copy of the RSDP, kept in place: the boot information is reserved. */
 		if (n >= 20)
 			boot_info.rsdp = virt_to_phys(words).value;
 	}

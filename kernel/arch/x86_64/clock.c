@@ -65,7 +65,7 @@ void x86_delay_us(uint64_t us)
 		arch_pause();
 }
 
-/* --- reference timers ------------------------------------------------------------------------- */
+/* --- reference timers --------------------------------------------------------------------- */
 
 struct reference {
 	const char *name;
@@ -98,7 +98,7 @@ static bool hpet_open(struct reference *r)
 	if (period == 0 || period > 100000000)
 		return false;
 	hpet[0x10 / 4] |= 1;			/* count */
-	*r = (struct reference){ "hpet", read_hpet, 1000000000000000ULL / period, UINT32_MAX, false };
+	*r = (struct reference){ "hpet", read_hpet, 1000000 * GHZ / period, UINT32_MAX, false };
 	return true;
 }
 
@@ -137,7 +137,7 @@ static struct reading reading_take(const struct reference *r)
 		uint64_t after = tsc_read();
 
 		if (after - before < best.width)
-			best = (struct reading){ before + (after - before) / 2, after - before, count };
+			best = (struct reading){ (before + after) / 2, after - before, count };
 	}
 	return best;
 }
@@ -158,7 +158,8 @@ static bool is_counted(uint64_t tsc, uint64_t counts, const struct reference *r,
 {
 	uint64_t difference = tsc > counts ? tsc - counts : counts - tsc;
 
-	return r->hz == GHZ && counts > 20000 && difference <= at->width && difference < counts / 50;
+	return r->hz == GHZ && counts > 20000 && difference <= at->width &&
+	       difference < counts / 50;
 }
 
 /* Compares for a millisecond; 0 when the reference stands still. */
@@ -179,7 +180,7 @@ static uint64_t compare(const struct reference *r)
 	return rate(tsc, counts, r->hz);
 }
 
-/* --- rates that are told ------------------------------------------------------------------------- */
+/* --- rates that are told ------------------------------------------------------------------ */
 
 static uint64_t hz_from_cpuid(void)
 {
@@ -258,16 +259,21 @@ void x86_clock_init(void)
 		tsc_hz = GHZ;
 	}
 	tsc_scale.mult = mul_div(GHZ, 1UL << 32, tsc_hz);
-	if (!cpu_features.tsc_deadline)
+	pit_choose();
+	if (!cpu_features.tsc_deadline || periodic_hz != 0)
 		apic_timer_hz = measure_apic_timer();
 	apic_timer_start(0);
-	log_info("clock: TSC %llu kHz (%s), timer %llu kHz", (unsigned long long)tsc_hz / 1000, from,
-		 (unsigned long long)apic_timer_hz / 1000);
+	log_info("clock: TSC %llu kHz (%s), timer %llu kHz", (unsigned long long)tsc_hz / 1000,
+		 from, (unsigned long long)apic_timer_hz / 1000);
 }
 
 void x86_clock_init_cpu(void)
 {
-	if (apic_timer_hz == 0)
+	if (periodic_hz != 0 && cpu_id() == 0)
+		pit_start();
+	if (periodic_hz != 0 && cpu_id() != 0)
+		apic_timer_periodic((uint32_t)(apic_timer_hz / periodic_hz));
+	else if (apic_timer_hz == 0)
 		apic_timer_use_deadline();
 	else
 		apic_timer_unmask();
@@ -277,6 +283,8 @@ void arch_timer_arm(uint64_t delta_ns)
 {
 	uint64_t count;
 
+	if (periodic_hz != 0)
+		return;			/* the next tick looks at what is due */
 	if (apic_timer_hz == 0) {
 		count = mul_div(MIN(delta_ns, DEADLINE_MAX_NS), tsc_hz, GHZ);
 		apic_timer_deadline(delta_ns == TIME_NEVER ? 0 : tsc_read() + count);
@@ -292,7 +300,7 @@ void arch_timer_arm(uint64_t delta_ns)
 	apic_timer_start((uint32_t)CLAMP(count, 1UL, (uint64_t)UINT32_MAX));
 }
 
-/* --- wall time ------------------------------------------------------------------------------------ */
+/* --- wall time ---------------------------------------------------------------------------- */
 
 static uint8_t cmos_read(uint8_t index)
 {
@@ -302,7 +310,7 @@ static uint8_t cmos_read(uint8_t index)
 
 static uint32_t from_bcd(uint8_t v, bool binary) { return binary ? v : (v >> 4) * 10u + (v & 15); }
 
-/* Days from 1970 of a Gregorian date (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
+/* Days from 1970 of a date (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
 static uint64_t days_from_civil(uint32_t year, uint32_t month, uint32_t day)
 {
 	uint32_t y = month <= 2 ? year - 1 : year;

@@ -13,4 +13,8 @@ void x86_clock_init_cpu(void);		/* each processor: its timer's mode */
 struct tsc_scale { uint64_t base, mult; };
 extern struct tsc_scale tsc_scale;	/* [I] after x86_clock_init() */
 uint64_t tsc_read(void);
+/* timer=pit: pit.c. */
+extern uint32_t periodic_hz;		/* [I] 0: one-shot timers */
+void pit_choose(void);			/* reads the command line */
+void pit_start(void);			/* boot CPU, interrupts routed */
 void x86_delay_us(uint64_t us);		/* spins */

@@ -8,7 +8,7 @@
 #include "arch/x86_64/cpu_offsets.h"
 #include "core/percpu.h"
 
-/* --- privileged instructions ------------------------------------------------------------------ */
+/* --- privileged instructions -------------------------------------------------------------- */
 
 #define MSR_APIC_BASE 0x1b
 #define MSR_TSC_DEADLINE 0x6e0
@@ -93,7 +93,7 @@ DEFINE_CONTROL_REGISTER(cr2)
 DEFINE_CONTROL_REGISTER(cr3)
 DEFINE_CONTROL_REGISTER(cr4)
 
-/* --- features ----------------------------------------------------------------------------------- */
+/* --- features ----------------------------------------------------------------------------- */
 
 enum hypervisor { HYPERVISOR_NONE, HYPERVISOR_TCG, HYPERVISOR_KVM, HYPERVISOR_OTHER };
 
@@ -112,7 +112,7 @@ struct cpu_features {
 
 extern struct cpu_features cpu_features;	/* [I] after the first processor's start */
 
-/* --- per processor -------------------------------------------------------------------------------- */
+/* --- per processor ------------------------------------------------------------------------ */
 
 struct packed_struct tss {
 	uint32_t reserved0;
@@ -140,7 +140,7 @@ extern struct cpu_arch cpu_archs[CPU_MAX];
 static inline struct cpu_arch *cpu_arch_self(void) { return cpu_self()->arch; }
 
 void cpu_detect(void);			/* fills cpu_features */
-/* GS, GDT, TSS of processor `id`: after this the per-CPU functions work. `ist` has IST_COUNT pages. */
+/* GS, GDT, TSS of processor `id`, with a page for each IST stack: now per-CPU functions work. */
 void cpu_init_tables(uint32_t id, uint32_t apic_id, void *const ist[IST_COUNT]);
 /* CR4, EFER, system call MSRs, XCR0: after the final page tables are loaded. */
 void cpu_init_features(void);

@@ -77,7 +77,7 @@ static void fpu_load(const struct fpu_image *area)
 {
 	int error = cpu_features.xsave ? xrstor_checked(area) : fxrstor_checked(area);
 
-	/* What sigreturn lets in is checked there; a refusal all the same gets the initial state. */
+	/* What comes from programs was checked; a refusal all the same gets the initial state. */
 	if (unlikely(error != 0))
 		(void)(cpu_features.xsave ? xrstor_checked(&fpu_initial)
 					  : fxrstor_checked(&fpu_initial));
@@ -164,7 +164,7 @@ void arch_thread_reset_user(struct arch_thread *at)
 	arch_irq_restore(state);
 }
 
-/* --- state in memory, for signal frames and ptrace ------------------------------------------------- */
+/* --- state in memory, for signal frames and ptrace ---------------------------------------- */
 
 void fpu_materialise(struct fpu_image *area)
 {

@@ -66,7 +66,8 @@ static const struct { const char *name; uint8_t leaf, reg, bit; } flags[] = {
 static size_t format_flags(char *buf, size_t n)
 {
 	struct cpuid one = cpuid(1, 0), seven = cpuid(7, 0), ext = cpuid(0x80000001, 0);
-	const uint32_t regs[] = { one.d, one.c, cpu_features.leaf_max >= 7 ? seven.b : 0, ext.d, ext.c };
+	uint32_t features = cpu_features.leaf_max >= 7 ? seven.b : 0;
+	const uint32_t regs[] = { one.d, one.c, features, ext.d, ext.c };
 	size_t used = 0;
 
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
@@ -85,7 +86,8 @@ size_t arch_cpuinfo(uint32_t cpu, char *buf, size_t n)
 		"processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
 		"model name\t: %s\nstepping\t: %u\ncpu MHz\t\t: %llu.%03llu\n"
 		"physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n"
-		"apicid\t\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\nwp\t\t: yes\n"
+		"apicid\t\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\n"
+		"wp\t\t: yes\n"
 		"flags\t\t:", cpu, f->vendor, f->family, f->model, f->brand, f->stepping,
 		(unsigned long long)khz / 1000, (unsigned long long)khz % 1000, cpu_count, cpu,
 		cpu_count, cpu_archs[cpu].apic_id, f->leaf_max);

@@ -62,7 +62,7 @@ static uint32_t read_entry(struct machine *m, const uint8_t *e, uint32_t room, u
 		break;
 	case MP_IOAPIC:
 		memcpy(&address, e + 4, 4);
-		/* The table does not say where an IOAPIC's interrupts begin: they follow each other. */
+		/* The table does not say where each one's interrupts begin: they follow on. */
 		if ((e[3] & 1) != 0)
 			machine_add_ioapic(m, address, 24 * m->ioapic_count);
 		break;

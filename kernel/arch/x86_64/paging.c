@@ -227,7 +227,9 @@ static void *map_device_window(uint64_t start, size_t bytes, uint64_t flags)
 		return NULL;
 	state = spin_lock_irqsave(&window_lock);
 	/* The same place in a 2 MiB page as the device, so that large ones need few tables. */
-	at = length >= HUGE_SIZE ? align_up(device_next, HUGE_SIZE) + first % HUGE_SIZE : device_next;
+	at = device_next;
+	if (length >= HUGE_SIZE)
+		at = align_up(at, HUGE_SIZE) + first % HUGE_SIZE;
 	if (length <= DEVICE_WINDOW_END - at) {
 		error = map_range(at, first, length, flags);
 		device_next = at + length;

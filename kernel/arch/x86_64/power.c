@@ -1,7 +1,7 @@
 /*
  * The end of a machine, and of a processor's part in it.
  *
- * Under QEMU the launcher adds isa-debug-exit at port 0xf4: the emulator ends with (value << 1) | 1.
+ * Under QEMU the launcher adds isa-debug-exit at port 0xf4: it ends with status (value << 1) | 1.
  * Without it: ACPI's S5 where the tables named it, Bochs's port, and last a triple fault, which an
  * emulator started with -no-reboot takes as the end.
  */

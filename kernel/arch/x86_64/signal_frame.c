@@ -43,7 +43,7 @@ uint64_t arch_signal_stack_min(void)
 	return sizeof(struct abi_rt_sigframe) + fpu_frame_bytes() + 64 + 24;
 }
 
-/* --- to the handler ------------------------------------------------------------------------------- */
+/* --- to the handler ----------------------------------------------------------------------- */
 
 static int push_fpu(uint64_t at)
 {
@@ -65,7 +65,8 @@ static int push_fpu(uint64_t at)
 	}
 	if (copy_to_user(user_addr(at), area, bytes) != 0)
 		return -EFAULT;
-	return copy_to_user(user_addr(at + offsetof(struct abi_fpstate, sw_reserved)), &sw, sizeof(sw));
+	at += offsetof(struct abi_fpstate, sw_reserved);
+	return copy_to_user(user_addr(at), &sw, sizeof(sw));
 }
 
 static void fill_context(struct abi_ucontext *uc, const struct trap_frame *f,
@@ -134,7 +135,7 @@ int arch_signal_push(struct trap_frame *f, const struct signal_delivery *d)
 	return 0;
 }
 
-/* --- and back --------------------------------------------------------------------------------------- */
+/* --- and back ----------------------------------------------------------------------------- */
 
 /* True when the user's FPU frame says, consistently, that it holds XSAVE state. */
 static bool has_xstate(const struct abi_fpx_sw_bytes *sw, uint64_t at)

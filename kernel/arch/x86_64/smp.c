@@ -134,7 +134,8 @@ void arch_start_processors(void)
 		return;
 	}
 	count = prepare_all();
-	memcpy(phys_to_virt(phys(trampoline_page)), trampoline, (size_t)(trampoline_end - trampoline));
+	memcpy(phys_to_virt(phys(trampoline_page)), trampoline,
+	       (size_t)(trampoline_end - trampoline));
 	start(count);
 	while (online < count && (atomic32_load_acquire(&arrived) & 1u << online) != 0)
 		cpus[online++].online = true;

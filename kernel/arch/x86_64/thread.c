@@ -44,7 +44,7 @@ void arch_thread_prepare_user(struct arch_thread *at, void *stack_top,
 	at->stack_pointer = (uint64_t)f;
 }
 
-/* --- FS and GS base ------------------------------------------------------------------------------ */
+/* --- FS and GS base ----------------------------------------------------------------------- */
 
 /*
  * With FSGSBASE a program changes its bases on its own: they are read back at each switch. In the
@@ -143,7 +143,7 @@ int arch_prctl(int code, uint64_t arg)
 	return code == ARCH_SET_FS || code == ARCH_SET_GS ? 0 : -EINVAL;
 }
 
-/* --- frames ---------------------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------------------- */
 
 uint64_t frame_pc(const struct trap_frame *f) { return f->rip; }
 uint64_t frame_sp(const struct trap_frame *f) { return f->rsp; }

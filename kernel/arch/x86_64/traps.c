@@ -30,7 +30,12 @@ enum {
 #define ERROR_WRITE (1u << 1)
 #define ERROR_FETCH (1u << 4)
 
-struct idt_gate { uint16_t offset0, selector; uint8_t ist, type; uint16_t offset1; uint32_t offset2, zero; };
+struct idt_gate {
+	uint16_t offset0, selector;
+	uint8_t ist, type;
+	uint16_t offset1;
+	uint32_t offset2, zero;
+};
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
 extern char trap_stubs[];
@@ -104,7 +109,7 @@ static noreturn_fn void die(struct trap_frame *f, const char *what, uint64_t add
 		 (unsigned long long)f->rip, (unsigned long long)address);
 }
 
-/* --- page faults -------------------------------------------------------------------------------- */
+/* --- page faults -------------------------------------------------------------------------- */
 
 static enum fault_access access_of(uint64_t error)
 {
@@ -161,7 +166,7 @@ static void page_fault(struct trap_frame *f)
 	}
 }
 
-/* --- other exceptions --------------------------------------------------------------------------- */
+/* --- other exceptions --------------------------------------------------------------------- */
 
 /* The si_code of a floating-point exception from its flag bits (the same six in x87 and SSE). */
 static int fpe_code(uint32_t raised)
@@ -265,7 +270,7 @@ static void exception(struct trap_frame *f)
 	exception_enter(f, &e);
 }
 
-/* --- interrupts ----------------------------------------------------------------------------------- */
+/* --- interrupts --------------------------------------------------------------------------- */
 
 static void interrupt_by_vector(uint32_t vector)
 {
@@ -295,7 +300,7 @@ static void interrupt(struct trap_frame *f)
 	cpu->irq_depth++;
 	interrupt_by_vector(vector);
 	cpu->irq_depth--;
-	/* The two vectors that are not acknowledged: the APIC's spurious one and the masked PIC's. */
+	/* Not acknowledged: the APIC's spurious vector and the masked PIC's. */
 	if (vector >= IRQ_VECTOR_FIRST && vector != VECTOR_SPURIOUS)
 		apic_eoi();
 	preempt_count_dec();

@@ -18,8 +18,14 @@
 #define NR_CLOCK_GETRES 229
 #define NR_GETCPU 309
 
-enum { REALTIME = 0, MONOTONIC = 1, MONOTONIC_RAW = 4, REALTIME_COARSE = 5, MONOTONIC_COARSE = 6,
-       BOOTTIME = 7 };
+enum clock_id {
+	REALTIME = 0,
+	MONOTONIC = 1,
+	MONOTONIC_RAW = 4,
+	REALTIME_COARSE = 5,
+	MONOTONIC_COARSE = 6,
+	BOOTTIME = 7,
+};
 
 struct timespec { int64_t seconds, nanoseconds; };
 struct timeval { int64_t seconds, microseconds; };
@@ -31,7 +37,8 @@ static long call2(long nr, long a, long b)
 {
 	long result;
 
-	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b) : "rcx", "r11", "memory");
+	__asm__ volatile("syscall" : "=a"(result) : "a"(nr), "D"(a), "S"(b)
+			 : "rcx", "r11", "memory");
 	return result;
 }
 
