@@ -43,7 +43,7 @@ static bool pull_from(struct runqueue *rq, struct runqueue *from)
 	struct thread *t;
 
 	spin_lock_pair(&rq->lock, &from->lock);
-	t = runqueue_find_movable(from, rq->cpu);
+	t = runqueue_find_movable(from, cpu_bit(rq->cpu));
 	if (t != NULL)
 		move(from, rq, t, clock_ns());
 	spin_unlock_pair(&rq->lock, &from->lock);
@@ -69,11 +69,13 @@ bool balance_pull(struct runqueue *rq)
 	return false;
 }
 
-static struct runqueue *least_loaded_other(const struct runqueue *rq)
+/* Of the processors of the mask without this one, the one with the least load below its own. */
+static struct runqueue *less_loaded(const struct runqueue *rq, cpu_mask_t mask)
 {
-	cpu_mask_t mask = atomic32_load(&sched_online_mask) & ~cpu_bit(rq->cpu);
 	struct runqueue *best = NULL;
-	uint64_t least = UINT64_MAX;
+	uint64_t least = read_once(rq->load);
+
+	mask &= atomic32_load(&sched_online_mask) & ~cpu_bit(rq->cpu);
 
 	for (; mask != 0; mask &= mask - 1) {
 		struct runqueue *other = runqueue_of((uint32_t)__builtin_ctz(mask));
@@ -93,16 +95,26 @@ static struct runqueue *least_loaded_other(const struct runqueue *rq)
  */
 void balance_push(struct runqueue *rq, uint64_t now)
 {
-	struct runqueue *to = least_loaded_other(rq);
 	enum kick kick = KICK_NONE;
+	struct runqueue *to;
 	struct thread *t;
 
 	rq->next_balance_ns = now + BALANCE_INTERVAL_NS;
-	if (to == NULL || read_once(to->load) >= read_once(rq->load))
+	to = less_loaded(rq, UINT32_MAX);
+	if (to == NULL)
+		return;
+	spin_lock(&rq->lock);
+	t = runqueue_find_movable(rq, ~cpu_bit(rq->cpu));
+	if (t != NULL)
+		to = less_loaded(rq, t->affinity);
+	spin_unlock(&rq->lock);
+	if (t == NULL || to == NULL)
 		return;
 	spin_lock_pair(&rq->lock, &to->lock);
-	t = runqueue_find_movable(rq, to->cpu);
+	t = runqueue_find_movable(rq, cpu_bit(to->cpu));
 	if (t != NULL && to->load + t->weight <= rq->load) {
+		/* Time to run there before it is passed on. */
+		to->next_balance_ns = rq->next_balance_ns;
 		move(rq, to, t, now);
 		kick = runqueue_announce(to, t, now);
 	}

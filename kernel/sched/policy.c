@@ -105,7 +105,11 @@ static void move_if_needed(struct thread *t) NO_LOCK_ANALYSIS
 	struct runqueue *rq = thread_lock_runqueue(t);
 
 	if ((t->affinity & cpu_bit(rq->cpu)) != 0) {
+		bool waits = t->on_queue;
+
 		spin_unlock(&rq->lock);
+		if (waits)
+			wake_idle_helper(t->affinity);
 	} else if (t->on_queue) {
 		runqueue_remove(rq, t);
 		spin_unlock(&rq->lock);

@@ -425,17 +425,17 @@ bool runqueue_preempts(struct runqueue *rq, struct thread *t, uint64_t now)
 /* Enough to find one in practice, few enough to hold the lock for. */
 #define MOVABLE_LOOKS 16
 
-struct thread *runqueue_find_movable(struct runqueue *rq, uint32_t cpu)
+struct thread *runqueue_find_movable(struct runqueue *rq, cpu_mask_t mask)
 {
 	struct thread *t = rt_first(rq);
 	unsigned int looks = 0;
 
 	assert_held(&rq->lock);
-	if (t != NULL && (t->affinity & cpu_bit(cpu)) != 0)
+	if (t != NULL && (t->affinity & mask) != 0)
 		return t;
 	for (struct rb_node *n = rb_first(&rq->fair); n != NULL && looks < MOVABLE_LOOKS;
 	     n = rb_next(n), looks++) {
-		if ((fair_thread(n)->affinity & cpu_bit(cpu)) != 0)
+		if ((fair_thread(n)->affinity & mask) != 0)
 			return fair_thread(n);
 	}
 	return NULL;

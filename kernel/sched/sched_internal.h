@@ -84,8 +84,8 @@ void runqueue_take(struct runqueue *rq, struct thread *t) REQUIRES(&rq->lock);
 bool runqueue_preempts(struct runqueue *rq, struct thread *t, uint64_t now) REQUIRES(&rq->lock);
 /* The slice of the running thread is used up, or it yields: its request ends now. */
 void runqueue_end_request(struct runqueue *rq, bool give_away) REQUIRES(&rq->lock);
-/* The first waiting thread that may run on `cpu`, best first; looks at a few only. NULL: none. */
-struct thread *runqueue_find_movable(struct runqueue *rq, uint32_t cpu) REQUIRES(&rq->lock);
+/* The first waiting thread that may run on one of `mask`, best first; of a few. NULL: none. */
+struct thread *runqueue_find_movable(struct runqueue *rq, cpu_mask_t mask) REQUIRES(&rq->lock);
 
 /* --- policy.c -------------------------------------------------------------------------------- */
 

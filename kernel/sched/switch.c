@@ -28,11 +28,11 @@
  *    mode (user_pc): some instruction has retired since. If they are equal, nothing may have
  *    retired (the timer was pending at the way out, as with a periodic tick and a slow switch: the
  *    design's livelock), and the expiry is refused: a stall is counted, the thread stays and gets a
- *    new slice. The second refusal in one dispatch is not made: an instruction that jumps to itself
- *    looks the same, and a refused expiry costs no switch, so between the two the thread had the
- *    processor for a period less a short handler. That this is more than nothing is the one
- *    assumption: a machine whose timer period is shorter than a handler that only counts runs
- *    nothing under any scheduler.
+ *    slice four times as long. After two refusals in one dispatch the third expiry is believed,
+ *    since an instruction that jumps to itself looks the same. A refused expiry costs no switch, so
+ *    by then the thread had the processor for 60 ms less three short handlers. That this is more
+ *    than nothing is the one assumption; a machine whose way out takes that long without a switch
+ *    runs nothing under any scheduler.
  *  - From kernel mode: work done in a system call or a fault is headway of its own. Allowed when
  *    the thread has been in user mode since it was switched in (then it entered the kernel from
  *    there and ran in it), or at the second expiry; the first is put off (deferral), since the
@@ -270,11 +270,13 @@ void sched_ipi(void)
 
 /* --- slices ---------------------------------------------------------------------------------- */
 
+#define REFUSALS_MAX 2u
+
 bool headway_slice_may_switch(struct thread *t, uint64_t pc, bool from_user)
 {
 	bool moved = from_user ? pc != t->user_pc : t->user_entered != 0;
 
-	if (moved || t->refusals != 0 || t->is_idle)
+	if (moved || t->refusals == (from_user ? REFUSALS_MAX : 1u) || t->is_idle)
 		return true;
 	t->refusals++;
 	if (from_user)
@@ -282,7 +284,7 @@ bool headway_slice_may_switch(struct thread *t, uint64_t pc, bool from_user)
 	else
 		t->headway.deferrals++;
 	cpu_self()->need_resched = 0;
-	t->slice_end_ns = clock_ns() + thread_slice_ns(t);
+	t->slice_end_ns = clock_ns() + (thread_slice_ns(t) << (2 * t->refusals));
 	if (!from_user) {
 		/* user_return() does it on the way to user mode. */
 		runqueue_this()->slice_armed_ns = t->slice_end_ns;

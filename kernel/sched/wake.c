@@ -12,8 +12,9 @@
  * The caller keeps the thread alive: by a reference, or by a lock that the thread needs before it
  * can go (a wait queue's, a timer's).
  *
- * Placement: the processor it ran on if idle, else an idle one that it may use, else the one it ran
- * on. An idle processor is claimed by clearing its bit, so two wakers do not choose the same.
+ * Placement: the processor it ran on if idle, else an idle one that it may use, else the one it
+ * ran on (a new thread: the one with the least load). An idle processor is claimed by clearing its
+ * bit, so two wakers do not choose the same.
  */
 #include "core/schedule_point.h"
 #include "core/trace.h"
@@ -65,7 +66,7 @@ static uint32_t least_loaded(const struct thread *t)
 	return best;
 }
 
-static uint32_t place(struct thread *t)
+static uint32_t place(struct thread *t, bool is_new)
 {
 	bool previous_allowed = (t->affinity & cpu_bit(t->cpu)) != 0;
 	uint32_t cpu;
@@ -75,7 +76,8 @@ static uint32_t place(struct thread *t)
 	cpu = claim_idle_of(t->affinity);
 	if (cpu != CPU_MAX)
 		return cpu;
-	return previous_allowed && !thread_is_rt(t) ? t->cpu : least_loaded(t);
+	/* A new thread has no caches anywhere, and one that preempts takes the weakest victim. */
+	return previous_allowed && !is_new && !thread_is_rt(t) ? t->cpu : least_loaded(t);
 }
 
 enum kick runqueue_announce(struct runqueue *rq, struct thread *t, uint64_t now)
@@ -134,15 +136,20 @@ static void enqueue_and_tell(struct runqueue *rq, struct thread *t) RELEASES(&rq
 		wake_idle_helper(affinity);
 }
 
-void wake_enqueue(struct thread *t)
+static void enqueue_placed(struct thread *t, bool is_new) REQUIRES(&t->lock)
 {
 	struct runqueue *rq;
 
 	assert_held(&t->lock);
 	ASSERT(!t->on_queue && t->state == THREAD_RUNNABLE);
-	rq = runqueue_of(place(t));
+	rq = runqueue_of(place(t, is_new));
 	spin_lock(&rq->lock);
 	enqueue_and_tell(rq, t);
+}
+
+void wake_enqueue(struct thread *t)
+{
+	enqueue_placed(t, false);
 }
 
 /* It sleeps or is about to, and its stack may be in use: only its own queue's lock tells. */
@@ -217,7 +224,7 @@ void sched_start(struct thread *t)
 	irq = spin_lock_irqsave(&t->lock);
 	ASSERT(t->state == THREAD_NEW);
 	t->state = THREAD_RUNNABLE;
-	wake_enqueue(t);
+	enqueue_placed(t, true);
 	spin_unlock_irqrestore(&t->lock, irq);
 	preempt_enable();
 }

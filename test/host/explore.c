@@ -46,6 +46,7 @@ struct explorer {
 	uint8_t *prefix;		/* choices to be taken first */
 	uint32_t prefix_length;
 	uint32_t preemptions;
+	uint32_t owes[CPU_MAX];		/* a spinner: those that run first */
 	uint64_t random;
 	int priority[CPU_MAX];
 	int lowest;
@@ -140,16 +141,32 @@ static uint32_t choose(uint32_t mask, uint32_t current, uint32_t usual, bool for
 	return usual;
 }
 
+/*
+ * One that spins waits for another: it is left out until each that could run when it paused has
+ * run, else two spinners could take turns for ever while the holder of the lock is not chosen.
+ */
+static uint32_t without_spinners(uint32_t mask, uint32_t current)
+{
+	uint32_t out = mask;
+
+	for (uint32_t cpu = 0; cpu < host_cpu_total; cpu++)
+		x->owes[cpu] &= ~(1u << current);
+	if (host_processors[current].state == HOST_SPINNING)
+		x->owes[current] = mask & ~(1u << current);
+	for (uint32_t cpu = 0; cpu < host_cpu_total; cpu++)
+		if ((x->owes[cpu] & mask) != 0)
+			out &= ~(1u << cpu);
+	return out != 0 ? out : mask;
+}
+
 /* Which of the runnable processors goes on; `current` ran last. */
 static uint32_t decide(uint32_t mask, uint32_t current)
 {
-	bool spins = host_processors[current].state == HOST_SPINNING;
 	struct decision *d;
 	bool forced;
 	uint32_t usual;
 
-	if (spins && (mask & ~(1u << current)) != 0)
-		mask &= ~(1u << current);
+	mask = without_spinners(mask, current);
 	forced = (mask & (1u << current)) == 0;
 	usual = forced ? next_cyclic(mask, current) : current;
 	if ((mask & (mask - 1)) == 0)
@@ -221,6 +238,7 @@ static void run_schedule(void)
 {
 	x->count = 0;
 	x->preemptions = 0;
+	memset(x->owes, 0, sizeof(x->owes));
 	prepare_random();
 	if (setjmp(x->failed_on_main) != 0)
 		return;
@@ -323,6 +341,9 @@ static void run_all(void)
 		x->result.schedules++;
 		if (x->count > x->result.decisions_max)
 			x->result.decisions_max = x->count;
+		if (getenv("TINE_PROGRESS") != NULL && x->result.schedules % 1000 == 1)
+			printf("# %s: schedule %u, %u decisions\n", x->scenario->name,
+			       x->result.schedules, x->count);
 		if (x->result.failed) {
 			describe_failure();
 			snapshot_restore();

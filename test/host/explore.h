@@ -54,6 +54,8 @@ void host_print_threads(void);
  * user mode, slices armed on the way out, as user_return() does. `pc` moves by one per nanosecond.
  */
 void host_user_run(uint64_t ns);
+/* What each return to user mode takes after the slice was armed. */
+extern uint64_t host_door_cost_ns;
 /* The same for a program that is one instruction that jumps to itself. */
 void host_user_spin(uint64_t ns);
 
@@ -61,6 +63,9 @@ void host_user_spin(uint64_t ns);
 
 /* As many processors as any scenario of the test uses; the first call decides. */
 void boot_once(uint32_t cpus);
+/* Lets the processors run, one after the other, until all are idle: after a setup of permanent
+ * threads, before explore(). */
+void settle(void);
 /* Every schedule with at most `bound` preemptions. */
 void explore_all(const struct scenario *s, uint32_t bound);
 /* Half of them random, half by PCT with three changes of priority. */

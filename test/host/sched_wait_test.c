@@ -1,7 +1,12 @@
 /*
  * Is a wake-up ever lost, or used after its sleeper is gone, whatever the order of the processors?
  *
- * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c core/fail_point.c lib/rbtree.c lib/string.c sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c sched/worker.c
+ * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c
+ * links: core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c
+ * links: core/fail_point.c lib/rbtree.c lib/string.c
+ * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
+ * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
+ * links: sched/worker.c
  * helpers: sched_memory.c virtual.c explore.c
  */
 #include <stdlib.h>

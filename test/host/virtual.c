@@ -9,6 +9,10 @@
 #include "host_test.h"
 #include "sched/headway.h"
 
+/* Permanent threads are known to the stacks of processors only, where nobody looks for leaks. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void) { return "leak:worker_start\n"; }
+
 /* --- boot ------------------------------------------------------------------------------------ */
 
 static uint32_t booted;
@@ -26,6 +30,17 @@ void boot_once(uint32_t cpus)
 	if (booted == 0)
 		host_boot(cpus, init_cpu, sched_idle_loop);
 	booted = booted == 0 ? cpus : booted;
+}
+
+void settle(void)
+{
+	for (uint32_t cpu = 0; cpu < host_cpu_total; cpu++) {
+		if (host_is_runnable(cpu)) {
+			host_resume(cpu);
+			cpu = UINT32_MAX;
+		}
+	}
+	host_cpu = &cpus[0];
 }
 
 /* --- threads --------------------------------------------------------------------------------- */
@@ -93,6 +108,8 @@ void host_print_threads(void)
 
 /* --- user mode ------------------------------------------------------------------------------- */
 
+uint64_t host_door_cost_ns;
+
 /* As user_return(): the slice is last. Interrupts off from here to "user mode". */
 static void door_out(struct thread *t, uint64_t pc)
 {
@@ -101,6 +118,7 @@ static void door_out(struct thread *t, uint64_t pc)
 		sched_switch();
 	timer_set_slice(sched_slice_deadline());
 	headway_user_return(t, pc);
+	host_burn(host_door_cost_ns);
 }
 
 static void user_run(uint64_t ns, uint64_t pc_step)

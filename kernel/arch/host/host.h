@@ -53,7 +53,8 @@ bool host_advance_to_event(void);
  * is the caller's, who finds interrupts off. */
 void host_take_interrupt(bool from_user);
 void host_raise(uint32_t cpu, enum ipi_kind kind);
-/* A periodic timer interrupt on every processor, as the PIT gives; 0: none. */
+/* A periodic timer interrupt on every processor instead of the one-shot timer, as with the PIT;
+ * 0: the one-shot timer. */
 void host_set_periodic_tick(uint64_t period_ns);
 /* Time passes on this processor: a slow piece of kernel. */
 void host_burn(uint64_t ns);

@@ -153,8 +153,9 @@ uint64_t arch_wall_seconds_at_boot(void) { return 1577836800; }
 
 void arch_timer_arm(uint64_t delta_ns)
 {
-	host_processors[cpu_id()].timer_ns =
-		delta_ns == TIME_NEVER ? TIME_NEVER : host_time_ns + delta_ns;
+	bool never = delta_ns == TIME_NEVER || tick_period_ns != 0;
+
+	host_processors[cpu_id()].timer_ns = never ? TIME_NEVER : host_time_ns + delta_ns;
 }
 
 void host_set_periodic_tick(uint64_t period_ns)

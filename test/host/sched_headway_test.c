@@ -1,0 +1,185 @@
+/*
+ * Does every thread get on, even when the timer is pending at each return to user mode?
+ *
+ * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c
+ * links: core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c
+ * links: core/fail_point.c lib/rbtree.c lib/string.c
+ * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
+ * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
+ * links: sched/worker.c
+ * helpers: sched_memory.c virtual.c explore.c
+ */
+#include <stdio.h>
+
+#include "explore.h"
+#include "host_test.h"
+#include "sched/headway.h"
+
+#define MS NSEC_PER_MSEC
+
+/* The report's machine: ticks of 10 Hz, and a switch that costs more than a tick. */
+static void slow_switch(struct thread *prev, struct thread *next)
+{
+	host_burn(120 * MS);
+}
+
+static struct space *const some_space[2] = { (struct space *)1, (struct space *)2 };
+static uint64_t stalls, dispatches, done;
+
+static void compute(void *arg)
+{
+	struct thread *t = thread_current();
+
+	t->space = arg;
+	host_user_run(500 * MS);
+	stalls += t->headway.stalls;
+	dispatches += t->headway.dispatches;
+	done++;
+	t->space = NULL;
+}
+
+static void setup_report(void)
+{
+	stalls = dispatches = done = 0;
+	sched_set_space_switch(slow_switch);
+	host_set_periodic_tick(100 * MS);
+	host_spawn(1u << 0, "parent", compute, some_space[0]);
+	host_spawn(1u << 0, "child", compute, some_space[1]);
+}
+
+static void check_report(void)
+{
+	host_set_periodic_tick(0);
+	/* A tick is pending at each return after a switch; but the slice has begun only now. */
+	HOST_EXPECT(done == 2 && stalls == 0);
+	if (dispatches < 8 || dispatches > 30)
+		host_fail("%llu dispatches", (unsigned long long)dispatches);
+}
+
+TEST(a_pending_tick_does_not_stop_anybody)
+{
+	const struct scenario s = { "report", setup_report, check_report };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
+static void setup_expired(void)
+{
+	stalls = dispatches = done = 0;
+	/* The slice of 3 ms is over before the first instruction. */
+	host_door_cost_ns = 5 * MS;
+	host_spawn(1u << 0, "a", compute, NULL);
+	host_spawn(1u << 0, "b", compute, NULL);
+}
+
+static void check_expired(void)
+{
+	host_door_cost_ns = 0;
+	HOST_EXPECT(done == 2 && stalls > 0 && stalls <= dispatches);
+}
+
+TEST(an_expiry_before_the_first_instruction_is_refused)
+{
+	const struct scenario s = { "expired", setup_expired, check_expired };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
+static void setup_one_shot(void)
+{
+	stalls = dispatches = done = 0;
+	host_spawn(1u << 0, "a", compute, NULL);
+	host_spawn(1u << 0, "b", compute, NULL);
+}
+
+static void check_one_shot(void)
+{
+	HOST_EXPECT(done == 2 && stalls == 0);
+	HOST_EXPECT(dispatches >= 300 && dispatches <= 400);
+}
+
+TEST(one_shot_slices_never_stall)
+{
+	const struct scenario s = { "one-shot", setup_one_shot, check_one_shot };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
+/* --- an instruction that jumps to itself is switched out nevertheless ------------------------ */
+
+static void spin(void *arg)
+{
+	host_user_spin(200 * MS);
+	stalls += thread_current()->headway.stalls;
+	dispatches += thread_current()->headway.dispatches;
+	done++;
+}
+
+static void setup_spin(void)
+{
+	stalls = dispatches = done = 0;
+	host_spawn(1u << 0, "spinner", spin, NULL);
+	host_spawn(1u << 0, "spinner", spin, NULL);
+}
+
+static void check_spin(void)
+{
+	HOST_EXPECT(done == 2);
+	/* Each dispatch of 3 ms is prolonged by two refusals. */
+	HOST_EXPECT(dispatches >= 6 && stalls <= 2 * dispatches);
+}
+
+TEST(a_jump_to_itself_is_preempted)
+{
+	const struct scenario s = { "spin", setup_spin, check_spin };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
+/* --- the kernel itself is preempted ---------------------------------------------------------- */
+
+static bool kernel_stops;
+
+/* A long system call: interrupts on, no lock held. */
+static void long_call(void *arg)
+{
+	uint64_t end = clock_ns() + 200 * MS;
+
+	while (clock_ns() < end && !read_once(kernel_stops)) {
+		host_burn(20 * NSEC_PER_USEC);
+		arch_schedule_point();
+	}
+	HOST_EXPECT(read_once(kernel_stops));
+	done++;
+}
+
+static void stop_it(void *arg)
+{
+	write_once(kernel_stops, true);
+	done++;
+}
+
+static void setup_kernel(void)
+{
+	done = 0;
+	kernel_stops = false;
+	host_spawn(1u << 0, "long call", long_call, NULL);
+	host_spawn(1u << 0, "waiting", stop_it, NULL);
+}
+
+static void check_kernel(void)
+{
+	HOST_EXPECT(done == 2);
+}
+
+TEST(kernel_code_is_preempted_at_a_slice_s_end)
+{
+	const struct scenario s = { "kernel", setup_kernel, check_kernel };
+
+	boot_once(2);
+	explore_once(&s);
+}
