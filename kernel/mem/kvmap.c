@@ -7,7 +7,7 @@
  *
  * Freed ranges are unmapped and flushed on every processor before the bitmap lets them go.
  *
- * Locking: kvmap.lock (irqsave) guards the bitmap and the window's page tables.
+ * Locking: kvmap.lock (irqsave) guards the bitmap; the window's page tables are arch's.
  */
 #include "mem/kvmap.h"
 
@@ -107,11 +107,8 @@ static void range_give(uint64_t first, size_t pages)
 /* Unmaps the first n pages of the block and hands their frames out; the flush is the caller's. */
 static void pages_unmap(uint64_t address, size_t n, struct page **frames)
 {
-	irq_state_t irq = spin_lock_irqsave(&kvmap.lock);
-
 	for (size_t i = 0; i < n; i++)
 		frames[i] = phys_to_page(arch_kernel_unmap(address + (i << PAGE_SHIFT)));
-	spin_unlock_irqrestore(&kvmap.lock, irq);
 }
 
 struct flush { void **blocks; size_t count, pages; };
@@ -125,15 +122,17 @@ static void flush_blocks(void *arg)
 			arch_tlb_flush_page((uint64_t)f->blocks[b] + (i << PAGE_SHIFT));
 }
 
+/* Unmapping flushed one processor, whichever it was: this one may be another by now. */
 static void flush_everywhere(void **blocks, size_t count, size_t pages)
 {
 	struct flush f = { blocks, count, pages };
 
+	if (cpu_count == 1)
+		return;
 	preempt_disable();
 	flush_blocks(&f);
+	ipi_call_wait((1u << cpu_count) - 1, flush_blocks, &f);
 	preempt_enable();
-	if (cpu_count > 1)
-		ipi_call_wait((1u << cpu_count) - 1, flush_blocks, &f);
 }
 
 static void block_free_pages(uint64_t address, size_t pages)
@@ -168,7 +167,8 @@ void *kvmap_create(size_t pages, enum page_kind kind)
 	for (size_t i = 0; i < pages; i++) {
 		struct page *page = page_allocate(0, kind, 0);
 
-		if (page != NULL && arch_kernel_map(address + (i << PAGE_SHIFT), page_to_phys(page)) == 0)
+		if (page != NULL &&
+		    arch_kernel_map(address + (i << PAGE_SHIFT), page_to_phys(page)) == 0)
 			continue;
 		if (page != NULL)
 			page_put(page);

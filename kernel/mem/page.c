@@ -33,7 +33,7 @@ static uint64_t total_frames;			/* [I] */
 static uint64_t reserve_frames;			/* [I] for those who cannot wait */
 static size_t (*reclaim_hook)(size_t n);	/* [I] after boot */
 
-/* --- debug: a freed page is filled, and must be unchanged when it is given out again ----------- */
+/* --- debug: a freed page is filled, and must be unchanged when it is given out again ---------- */
 
 static void poison_fill(struct page *page, unsigned int order)
 {
@@ -57,7 +57,7 @@ static void poison_check(struct page *page)
 			      (unsigned long long)words[i]);
 }
 
-/* --- the stack of frames ------------------------------------------------------------------------ */
+/* --- the stack of frames ---------------------------------------------------------------------- */
 
 static struct page *stack_pop(uint64_t reserve)
 {
@@ -93,7 +93,7 @@ static void stack_drain(void *unused)
 	arch_irq_restore(irq);
 }
 
-/* --- allocation ---------------------------------------------------------------------------------- */
+/* --- allocation ------------------------------------------------------------------------------- */
 
 static struct page *take(unsigned int order, enum page_kind kind, uint64_t reserve)
 {

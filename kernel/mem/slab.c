@@ -71,7 +71,7 @@ static struct spinlock caches_lock = SPINLOCK_INIT(RANK_SLAB);
 static struct list_head caches = LIST_HEAD_INIT(caches);
 static struct slab_cache cache_cache, magazine_cache;
 
-/* --- debug -------------------------------------------------------------------------------------- */
+/* --- debug ------------------------------------------------------------------------------------ */
 
 static uint64_t *guard_of(const struct slab_cache *cache, void *object)
 {
@@ -107,7 +107,7 @@ static void debug_allocate(const struct slab_cache *cache, void *object)
 	*guard = GUARD_IN_USE;
 }
 
-/* --- slabs ---------------------------------------------------------------------------------------- */
+/* --- slabs ------------------------------------------------------------------------------------ */
 
 static void slab_carve(struct slab_cache *cache, struct slab *slab)
 {
@@ -229,7 +229,7 @@ static void object_give(struct slab_cache *cache, void *object)
 		slab_destroy(slab);
 }
 
-/* --- magazines -------------------------------------------------------------------------------------- */
+/* --- magazines -------------------------------------------------------------------------------- */
 
 static void magazine_swap(struct slab_cpu *cpu)
 {
@@ -313,7 +313,7 @@ static bool magazine_push(struct slab_cache *cache, void *object)
 	return true;
 }
 
-/* --- the interface ------------------------------------------------------------------------------------ */
+/* --- the interface ---------------------------------------------------------------------------- */
 
 void *slab_allocate(struct slab_cache *cache)
 {
@@ -420,7 +420,7 @@ struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align
 	return cache;
 }
 
-/* --- shrinking and counting ----------------------------------------------------------------------------- */
+/* --- shrinking and counting ------------------------------------------------------------------- */
 
 /* The depot's magazines and the empty slabs; the CPUs' own magazines stay. */
 static size_t cache_reap(struct slab_cache *cache)
@@ -463,20 +463,18 @@ static size_t cache_reap(struct slab_cache *cache)
 /* Caches are never destroyed, so the list may be walked without its lock: it only grows at its end. */
 size_t slab_reap(void)
 {
-	struct slab_cache *cache;
 	size_t freed = 0;
 
-	list_for_each(cache, &caches, all_node)
-		freed += cache_reap(cache);
+	for (struct list_head *link = caches.next; link != &caches; link = link->next)
+		freed += cache_reap(list_entry(link, struct slab_cache, all_node));
 	return freed;
 }
 
 void slab_for_each(void (*fn)(void *arg, const char *name, size_t live, size_t size, size_t pages),
 		   void *arg)
 {
-	struct slab_cache *cache;
-
-	list_for_each(cache, &caches, all_node) {
+	for (struct list_head *link = caches.next; link != &caches; link = link->next) {
+		struct slab_cache *cache = list_entry(link, struct slab_cache, all_node);
 		int64_t live = 0;
 
 		for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)

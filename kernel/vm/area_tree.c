@@ -75,7 +75,7 @@ static void area_put(const struct area *a)
 	area_file_put(a->file);
 }
 
-/* --- nodes --------------------------------------------------------------------------------------- */
+/* --- nodes ------------------------------------------------------------------------------------ */
 
 static unsigned int height(const struct area_node *n) { return n != NULL ? n->height : 0; }
 
@@ -165,7 +165,7 @@ static void expose(struct edit *e, struct area_node *n, struct area_node **left,
 	area_tree_put(n);
 }
 
-/* --- balance -------------------------------------------------------------------------------------- */
+/* --- balance ---------------------------------------------------------------------------------- */
 
 static struct area_node *rotate_left(struct edit *e, struct area_node *n)
 {
@@ -245,7 +245,7 @@ static struct area_node *join(struct edit *e, struct area_node *left, struct are
 	return node_make(e, left, area, right);
 }
 
-/* --- split and concatenate --------------------------------------------------------------------------- */
+/* --- split and concatenate -------------------------------------------------------------------- */
 
 /* Removes the last area, which is the caller's. The tree is not empty. */
 static struct area_node *split_last(struct edit *e, struct area_node *n, struct area *last)
@@ -373,7 +373,7 @@ static int finish(struct edit *e, struct area_node *root, struct area_node **out
 	return 0;
 }
 
-/* --- the operations -------------------------------------------------------------------------------------- */
+/* --- the operations --------------------------------------------------------------------------- */
 
 int area_tree_replace(struct area_node *root, uint64_t start, uint64_t end,
 		      const struct area *fill, struct area_node **out)
@@ -431,7 +431,7 @@ bool area_tree_resize(struct area_node *n, uint64_t start, uint64_t new_start, u
 	return done;
 }
 
-/* --- looking ----------------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 uint64_t area_tree_count(const struct area_node *root)
 {

@@ -58,7 +58,7 @@ void vm_set_oom_handler(bool (*handler)(struct space *space))
 	oom_handler = handler;
 }
 
-/* --- looking and installing ------------------------------------------------------------------------- */
+/* --- looking and installing ------------------------------------------------------------------- */
 
 /* table_lock, and the path to the address private; false: tables are missing, nothing is held. */
 static bool fault_lock(struct fault *f) TRY_ACQUIRES(true, &f->space->table_lock)
@@ -132,7 +132,7 @@ out:
 	return error;
 }
 
-/* --- private memory ----------------------------------------------------------------------------------- */
+/* --- private memory --------------------------------------------------------------------------- */
 
 /*
  * A private copy of `source` (NULL: zeros) in place of `expected`. The caller's reference to source
@@ -157,7 +157,8 @@ static int fault_copy(struct fault *f, pte_t expected, struct page *source)
 	return error;
 }
 
-static int fault_present_private(struct fault *f, pte_t e)
+/* Entered with table_lock held, left without. */
+static int fault_present_private(struct fault *f, pte_t e) RELEASES(&f->space->table_lock)
 {
 	struct page *page = pte_page(e);
 	bool ours;
@@ -200,7 +201,7 @@ static int fault_anonymous(struct fault *f)
 	return 0;
 }
 
-/* --- objects --------------------------------------------------------------------------------------------- */
+/* --- objects ---------------------------------------------------------------------------------- */
 
 struct around {
 	uint64_t start;			/* address of pages[0] */
@@ -396,7 +397,7 @@ static int fault_special(struct fault *f)
 	return 0;
 }
 
-/* --- the fault ---------------------------------------------------------------------------------------------- */
+/* --- the fault -------------------------------------------------------------------------------- */
 
 static int fault_step(struct fault *f)
 {

@@ -33,7 +33,7 @@
 static struct wait_queue page_queues[PAGE_WAIT_QUEUES];
 static struct slab_cache *radix_cache, *anonymous_cache;
 
-/* --- page locks -------------------------------------------------------------------------------------- */
+/* --- page locks ------------------------------------------------------------------------------- */
 
 static struct wait_queue *page_queue(const struct page *page)
 {
@@ -67,7 +67,7 @@ void page_unlock(struct page *page)
 		wake_up_all(page_queue(page));
 }
 
-/* --- the tree ----------------------------------------------------------------------------------------- */
+/* --- the tree --------------------------------------------------------------------------------- */
 
 struct radix_node *object_node_allocate(void *unused)
 {
@@ -149,7 +149,7 @@ struct page *object_next_page(struct object *object, uint64_t *index, uint64_t e
 	return page;
 }
 
-/* --- getting pages ------------------------------------------------------------------------------------- */
+/* --- getting pages ---------------------------------------------------------------------------- */
 
 static int charge(struct object *object)
 {
@@ -357,7 +357,7 @@ int object_adopt_page(struct object *object, uint64_t index, struct page *page)
 	return error;
 }
 
-/* --- life ------------------------------------------------------------------------------------------------ */
+/* --- life ------------------------------------------------------------------------------------- */
 
 void object_init(struct object *object, const struct object_ops *ops)
 {

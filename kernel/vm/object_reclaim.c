@@ -51,7 +51,7 @@ static bool page_is_victim(struct page *page)
  * the lock, or from tables, which would be counted.
  */
 static size_t collect_victims(struct object *object, struct radix_pool *pool, size_t max,
-			      struct page **victims)
+			      struct page **victims) REQUIRES(&object->lock)
 {
 	uint64_t index = object->reclaim_cursor;
 	struct page *page;

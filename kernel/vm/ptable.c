@@ -68,26 +68,9 @@
 #include "vm/ptable.h"
 
 #include "abi/errno.h"
+#include "vm/ptable_internal.h"
 
-static pte_t *entries_of(const struct page *table) { return page_address(table); }
-
-static bool is_leaf(pte_t e, unsigned int level)
-{
-	return level == 1 || pte_is_huge(e);
-}
-
-static uint64_t leaf_count(pte_t e)
-{
-	return pte_is_special(e) ? 0 : 1;
-}
-
-/* Entries of the table that belong to the user half. */
-static unsigned int table_entries(unsigned int level)
-{
-	return level == PTE_LEVELS ? PTE_USER_ENTRIES : PTE_ENTRIES;
-}
-
-/* --- allocation ------------------------------------------------------------------------------------- */
+/* --- allocation ------------------------------------------------------------------------------- */
 
 static struct page *table_allocate(unsigned int flags)
 {
@@ -133,7 +116,7 @@ struct page *ptable_root_create(void)
 	return root;
 }
 
-/* --- dropping ----------------------------------------------------------------------------------------- */
+/* --- dropping --------------------------------------------------------------------------------- */
 
 /* Drops what the entries of a dead table hold. Recursion: at most one level a table level. */
 static void table_drop_entries(struct page *table)
@@ -169,7 +152,7 @@ void ptable_root_destroy(struct page *root)
 	ptable_put(root);
 }
 
-/* --- sharing ------------------------------------------------------------------------------------------- */
+/* --- sharing ---------------------------------------------------------------------------------- */
 
 bool ptable_share(struct page *parent, struct page *child)
 {
@@ -243,7 +226,7 @@ static void table_sweep(struct page *table)
 	atomic32_and(&table->flags, ~PAGE_STALE_WRITE);
 }
 
-/* --- owning a path -------------------------------------------------------------------------------------- */
+/* --- owning a path ---------------------------------------------------------------------------- */
 
 static pte_t table_entry(const struct page *table)
 {
@@ -343,7 +326,7 @@ void ptable_replace(const struct ptable_path *path, pte_t entry, struct gather *
 		gather_ref(g, pte_page(old));
 }
 
-/* --- looking ----------------------------------------------------------------------------------------------- */
+/* --- looking ---------------------------------------------------------------------------------- */
 
 pte_t ptable_lookup(struct page *root, uint64_t address, bool *writable)
 {
@@ -411,7 +394,7 @@ uint64_t ptable_resident_in(struct page *root, uint64_t start, uint64_t end)
 	return resident_below(root, start, end);
 }
 
-/* --- unmapping --------------------------------------------------------------------------------------------- */
+/* --- unmapping -------------------------------------------------------------------------------- */
 
 static int own_cut(struct page *root, uint64_t address, struct gather *g,
 		   struct ptable_stock *stock)
@@ -497,123 +480,4 @@ uint64_t ptable_unmap(struct page *root, uint64_t start, uint64_t end, struct ga
 	uint64_t removed;
 
 	return unmap_below(root, start, end, g, &removed);
-}
-
-/* --- editing ------------------------------------------------------------------------------------------------- */
-
-uint64_t ptable_leaf_flags(uint32_t rights, bool writable)
-{
-	uint64_t flags = PTE_PRESENT | PTE_USER | PTE_ACCESSED;
-
-	if ((rights & (AREA_READ | AREA_WRITE | AREA_EXEC)) == 0)
-		return PTE_HIDDEN;
-	if (writable && (rights & AREA_WRITE) != 0)
-		flags |= PTE_WRITE | PTE_DIRTY;
-	if ((rights & AREA_EXEC) == 0)
-		flags |= PTE_NO_EXEC;
-	return flags;
-}
-
-static void leaf_restrict(const struct ptable_path *path, uint32_t rights, struct gather *g)
-{
-	pte_t *slot = ptable_slot(path);
-	uint64_t page = page_round_down(path->address);
-	pte_t e = pte_load(slot);
-	pte_t wanted = pte_make(pte_phys(e), (e.value & PTE_SPECIAL) |
-				ptable_leaf_flags(rights, pte_is_writable(e)));
-
-	if (pte_flags(pte_without(wanted, PTE_DIRTY | PTE_ACCESSED)) ==
-	    pte_flags(pte_without(e, PTE_DIRTY | PTE_ACCESSED)))
-		return;
-	/* A hidden page that becomes visible again waits for its fault, which knows the area. */
-	if (!pte_is_present(e) && pte_is_present(wanted))
-		return;
-	(void)pte_exchange(slot, wanted);
-	gather_range(g, page, page + PAGE_SIZE);
-}
-
-static void leaf_edit(const struct ptable_path *path, enum ptable_edit edit, uint32_t rights,
-		      struct gather *g)
-{
-	uint64_t page = page_round_down(path->address);
-	pte_t e;
-
-	switch (edit) {
-	case PTABLE_RESTRICT:
-		leaf_restrict(path, rights, g);
-		return;
-	case PTABLE_CLEAN:
-		if (pte_is_writable(pte_fetch_clear(ptable_slot(path), PTE_WRITE | PTE_DIRTY)))
-			gather_range(g, page, page + PAGE_SIZE);
-		return;
-	case PTABLE_DROP:
-		e = ptable_take(path, g);
-		if (!pte_is_none(e) && !pte_is_special(e))
-			gather_ref(g, pte_page(e));
-		return;
-	}
-}
-
-uint64_t ptable_edit(struct page *root, uint64_t start, uint64_t end, enum ptable_edit edit,
-		     uint32_t rights, ptable_filter_t filter, void *arg, struct gather *g,
-		     struct ptable_stock *stock, int *error)
-{
-	struct ptable_path path = { .address = UINT64_MAX };
-	uint64_t owned = UINT64_MAX;		/* the leaf table that `path` leads to */
-	pte_t e;
-
-	*error = 0;
-	while (ptable_next(root, &start, end, &e)) {
-		if (gather_room(g) <= PTE_LEVELS)
-			return start;
-		if (filter == NULL || filter(e, start, arg)) {
-			if (owned != start >> pte_shift(2)) {
-				*error = ptable_own(root, start, &path, g, stock);
-				if (*error != 0)
-					return start;
-				owned = start >> pte_shift(2);
-			}
-			path.address = start;
-			leaf_edit(&path, edit, rights, g);
-		}
-		start += PAGE_SIZE;
-	}
-	return end;
-}
-
-/* --- checking ------------------------------------------------------------------------------------------------- */
-
-/* Returns the counted leaves below; `writable`: all entries above have their write bits. */
-static uint64_t check_below(struct page *table, bool writable)
-{
-	uint64_t resident = 0;
-	uint32_t present = 0;
-
-	VERIFY(table->kind == PAGE_TABLE && page_count(table) >= 1);
-	VERIFY(!writable || (atomic32_load(&table->flags) & PAGE_STALE_WRITE) == 0 ||
-	       table->level == PTE_LEVELS);
-	for (unsigned int i = 0; i < table_entries(table->level); i++) {
-		pte_t e = pte_load(&entries_of(table)[i]);
-		bool through = writable && pte_is_writable(e);
-
-		if (pte_is_none(e))
-			continue;
-		present++;
-		if (is_leaf(e, table->level)) {
-			resident += leaf_count(e);
-			VERIFY(!through || pte_is_special(e) || page_count(pte_page(e)) == 1 ||
-			       pte_page(e)->kind != PAGE_ANON);
-			continue;
-		}
-		VERIFY(pte_page(e)->level == table->level - 1);
-		VERIFY(!through || page_count(pte_page(e)) == 1);
-		resident += check_below(pte_page(e), through);
-	}
-	VERIFY(present == table->present && resident == table->resident);
-	return resident;
-}
-
-void ptable_check(struct page *root)
-{
-	check_below(root, true);
 }

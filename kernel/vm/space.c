@@ -125,7 +125,7 @@ void space_switch_current(struct space *space)
 	space_put(old);
 }
 
-/* --- areas ----------------------------------------------------------------------------------------- */
+/* --- areas ------------------------------------------------------------------------------------ */
 
 static void account_area(struct space *space, const struct area *a, uint64_t bytes, bool add)
 {

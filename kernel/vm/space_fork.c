@@ -130,7 +130,7 @@ int space_fork(struct space *parent, struct space **out)
 	return 0;
 }
 
-/* --- fork=eager ---------------------------------------------------------------------------------------- */
+/* --- fork=eager ------------------------------------------------------------------------------- */
 
 /* The child's own leaf for one of the parent's: a copy of a private page, the same shared one. */
 static int copy_leaf(struct space *child, const struct area *a, uint64_t address, pte_t e,

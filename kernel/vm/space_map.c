@@ -9,7 +9,7 @@
 #include "abi/errno.h"
 #include "vm/space_internal.h"
 
-/* --- placement -------------------------------------------------------------------------------------- */
+/* --- placement -------------------------------------------------------------------------------- */
 
 static bool range_is_free(struct space *space, uint64_t start, uint64_t end)
 {
@@ -52,7 +52,7 @@ static int place(struct space *space, struct area *what, enum map_where where)
 	return 0;
 }
 
-/* --- map and unmap ------------------------------------------------------------------------------------ */
+/* --- map and unmap ---------------------------------------------------------------------------- */
 
 /* [start,end) gets `fill` (NULL: nothing) in place of what is there. */
 static int replace_locked(struct space *space, uint64_t start, uint64_t end,
@@ -145,7 +145,7 @@ int space_unmap(struct space *space, uint64_t start, uint64_t end)
 	return error;
 }
 
-/* --- the heap -------------------------------------------------------------------------------------------- */
+/* --- the heap --------------------------------------------------------------------------------- */
 
 static int brk_grow(struct space *space, uint64_t from, uint64_t to, struct area_node **dead)
 {
@@ -193,7 +193,7 @@ int space_set_brk(struct space *space, uint64_t address, uint64_t *out)
 	return 0;
 }
 
-/* --- the stack --------------------------------------------------------------------------------------------- */
+/* --- the stack -------------------------------------------------------------------------------- */
 
 /* Linux's stack_guard_gap: nothing accessible within 256 pages below the new end. */
 static bool stack_may_grow(struct space *space, const struct area *stack, uint64_t new_start)

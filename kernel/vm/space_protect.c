@@ -11,7 +11,7 @@
 #include "vm/object_internal.h"
 #include "vm/space_internal.h"
 
-/* --- mprotect ---------------------------------------------------------------------------------------- */
+/* --- mprotect --------------------------------------------------------------------------------- */
 
 static int check_protect(struct space *space, uint64_t start, uint64_t end, uint32_t rights,
 			 bool *taken)
@@ -79,7 +79,7 @@ int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t pr
 	return error;
 }
 
-/* --- madvise ------------------------------------------------------------------------------------------- */
+/* --- madvise ---------------------------------------------------------------------------------- */
 
 /* -EINVAL for what must not be dropped; -ENOMEM when nothing is mapped anywhere in the range. */
 static int check_drop(struct space *space, uint64_t start, uint64_t end)
@@ -256,7 +256,7 @@ int space_advise(struct space *space, uint64_t start, uint64_t end, int advice)
 	}
 }
 
-/* --- populate, lock, mincore ------------------------------------------------------------------------------ */
+/* --- populate, lock, mincore ------------------------------------------------------------------ */
 
 int space_populate(struct space *space, uint64_t start, uint64_t end)
 {
@@ -336,7 +336,7 @@ int space_mincore(struct space *space, uint64_t start, size_t pages, uint8_t *ou
 	return error;
 }
 
-/* --- msync --------------------------------------------------------------------------------------------------- */
+/* --- msync ------------------------------------------------------------------------------------ */
 
 /* The object to write back at `start`, counted, without space->lock: write-back takes it itself. */
 static int sync_piece(struct space *space, uint64_t *start, uint64_t end, int flags)
