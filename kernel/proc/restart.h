@@ -10,3 +10,6 @@ enum restart_kind {
 	RESTART_POLL,		/* args: user address of the array, its length */
 	RESTART_FUTEX,		/* args: address, value, flags, bitset */
 };
+
+struct task;
+long poll_restart(struct task *task);		/* syscall/poll.c */
