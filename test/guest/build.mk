@@ -4,7 +4,7 @@
 
 GUEST_DIR := test/guest
 GUEST_NAMES := $(filter-out guest,$(patsubst $(GUEST_DIR)/%.c,%,$(wildcard $(GUEST_DIR)/*.c)))
-GUEST_GLIBC := exec fork fork-clone fpu futex signal signal-fault signal-return thread time wait mmap storm proc
+GUEST_GLIBC := exec fork fork-clone fork-thread fpu futex signal signal-fault signal-return thread time wait mmap storm proc
 GUEST_PROGRAMS := $(GUEST_NAMES:%=$(O)/guest/%) \
 	$(patsubst %,$(O)/guest/%-glibc,$(filter $(GUEST_GLIBC),$(GUEST_NAMES)))
 

@@ -116,7 +116,8 @@ static int get_capabilities(struct __user_cap_data_struct *data)
 	return syscall(SYS_capget, &header, data);
 }
 
-TEST("has root its capabilities, loses them all with its id, and keeps permitted ones with KEEPCAPS?")
+TEST("has root its capabilities, loses them all with its id, and keeps permitted ones with "
+	"KEEPCAPS?")
 {
 	struct __user_cap_data_struct data[2];
 	pid_t pid;

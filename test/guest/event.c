@@ -1,5 +1,6 @@
 /*
- * Small event descriptors: eventfd and inotify; what inotify reports for the common changes of a folder.
+ * Small event descriptors: eventfd and inotify; what inotify reports for the common changes of a
+ * folder.
  */
 #include "guest.h"
 
@@ -29,7 +30,8 @@ TEST("does eventfd add up what is written, and give and clear it by reading?")
 
 TEST("is eventfd full at 2^64-2, refuses 2^64-1, and one as a semaphore gives 1 at a time?")
 {
-	int fd = CHECK_OK(eventfd(0, EFD_NONBLOCK)), semaphore = CHECK_OK(eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK));
+	int fd = CHECK_OK(eventfd(0, EFD_NONBLOCK)),
+	    semaphore = CHECK_OK(eventfd(2, EFD_SEMAPHORE | EFD_NONBLOCK));
 	struct pollfd poller = { fd, POLLIN | POLLOUT, 0 };
 	uint64_t value = -1ULL;
 
@@ -114,7 +116,8 @@ static uint32_t events_of(int fd, int watch, const char *name)
 	for (ssize_t at = 0; at < got;) {
 		struct inotify_event *event = (void *)(buffer + at);
 
-		if (event->wd == watch && (name ? event->len && !strcmp(event->name, name) : !event->len))
+		if (event->wd == watch &&
+		    (name ? event->len && !strcmp(event->name, name) : !event->len))
 			mask |= event->mask;
 		at += sizeof *event + event->len;
 	}

@@ -1,6 +1,6 @@
 /*
- * What a process keeps and loses in execve: descriptors, signals, memory, threads, credentials, its name; and
- * execve's other forms, fexecve and execveat.
+ * What a process keeps and loses in execve: descriptors, signals, memory, threads, credentials, its
+ * name; and execve's other forms, fexecve and execveat.
  */
 #include "guest.h"
 
@@ -41,7 +41,8 @@ HELPER(descriptors)
 
 TEST("are close-on-exec descriptors closed and all others kept, with their offset?")
 {
-	int kept = CHECK_OK(open("/", O_RDONLY)), closed = CHECK_OK(open("/", O_RDONLY | O_CLOEXEC));
+	int kept = CHECK_OK(open("/", O_RDONLY)),
+	    closed = CHECK_OK(open("/", O_RDONLY | O_CLOEXEC));
 
 	CHECK_EXIT(start(guest_exec_args("descriptors", number(kept), number(closed), NULL)), 0);
 	CHECK_OK(fcntl(kept, F_SETFD, FD_CLOEXEC));
@@ -124,8 +125,8 @@ TEST("are pid, parent, session, umask, cwd, limits, alarm and nice kept?")
 		CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
 		CHECK_OK(setpriority(PRIO_PROCESS, 0, 3));
 		alarm(1000);
-		args = guest_exec_args("keeps", number(getpid()), number(getppid()), number(getsid(0)),
-				       NULL);
+		args = guest_exec_args("keeps", number(getpid()), number(getppid()),
+				       number(getsid(0)), NULL);
 		execve(args[0], args, no_env);
 	}
 	CHECK_EXIT(pid, 0);
@@ -308,7 +309,8 @@ HELPER(ids)
 
 	if (getresuid(&r, &e, &s) < 0)
 		return 1;
-	return (int)r == atoi(argv[1]) && (int)e == atoi(argv[2]) && (int)s == atoi(argv[2]) ? 0 : 2;
+	return (int)r == atoi(argv[1]) && (int)e == atoi(argv[2]) && (int)s == atoi(argv[2]) ? 0
+											     : 2;
 }
 
 static void copy_self(const char *name, mode_t mode)

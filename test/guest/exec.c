@@ -1,6 +1,7 @@
 /*
- * execve: the program, its arguments, environment and auxiliary vector, scripts, errors, and what a process keeps and
- * loses. Programs to execute are this one again (see guest_exec_args) or small ELF files written by the tests.
+ * execve: the program, its arguments, environment and auxiliary vector, scripts, errors, and what a
+ * process keeps and loses. Programs to execute are this one again (see guest_exec_args) or small
+ * ELF files written by the tests.
  */
 #include "guest.h"
 
@@ -32,7 +33,8 @@ static int run_helper(char **args, char **env)
 
 HELPER(arguments)
 {
-	if (argc != 4 || strcmp(argv[1], "one") || strcmp(argv[2], "") || strcmp(argv[3], "three 3"))
+	if (argc != 4 || strcmp(argv[1], "one") || strcmp(argv[2], "") ||
+	    strcmp(argv[3], "three 3"))
 		return 1;
 	if (!environ[0] || strcmp(environ[0], "A=1") || !environ[1] || strcmp(environ[1], "B=") ||
 	    environ[2])
@@ -89,7 +91,8 @@ TEST("is the entry stack aligned to 16 bytes whatever the strings' lengths?")
 
 HELPER(stack_pointer)
 {
-	/* argc lies where the stack pointer was, one word below argv; argv was moved on by 2 for the helper. */
+	/* argc lies where the stack pointer was, one word below argv; argv was moved on by 2 for
+	 * the helper. */
 	return ((uintptr_t)&argv[-3] & 15) == 0 ? 35 : 1;
 }
 
@@ -221,7 +224,8 @@ TEST("are ELF files of another machine, class or type, or with absurd headers, E
 	CHECK_EQ(errno_of_patched(0, "", 0, 40), ENOEXEC);
 }
 
-/* Whether a program with this field of its headers changed is refused, or at worst killed: never more. */
+/* Whether a program with this field of its headers changed is refused, or at worst killed: never
+ * more. */
 static void check_survives(size_t offset, const void *bytes, size_t count, size_t keep)
 {
 	pid_t pid;
@@ -238,8 +242,16 @@ static void check_survives(size_t offset, const void *bytes, size_t count, size_
 
 TEST("does the kernel survive hostile ELF headers: entry, offsets, addresses, sizes?")
 {
-	static const uint64_t values[] = { 0, 1, 0xfff, -1ULL, -4096ULL, 1ULL << 47, (1ULL << 47) - 4096,
-					   0xffff800000000000, 0x7fffffffffffffff, 1ULL << 40 };
+	static const uint64_t values[] = { 0,
+					   1,
+					   0xfff,
+					   -1ULL,
+					   -4096ULL,
+					   1ULL << 47,
+					   (1ULL << 47) - 4096,
+					   0xffff800000000000,
+					   0x7fffffffffffffff,
+					   1ULL << 40 };
 
 	guest_scratch();
 	for (unsigned i = 0; i < sizeof values / sizeof *values; i++) {
@@ -271,7 +283,8 @@ TEST("does a #! script run its interpreter with one argument, the script's name 
 	char line[PATH_MAX + 32], *args[] = { "zero", "one", NULL };
 
 	guest_scratch();
-	/* An interpreter that is itself a script, down to a copy of echo's behaviour: the -l option lists tests. */
+	/* An interpreter that is itself a script, down to a copy of echo's behaviour: the -l option
+	 * lists tests. */
 	snprintf(line, sizeof line, "#!%s -l", guest_self());
 	write_script("script", line);
 	{
@@ -331,7 +344,8 @@ TEST("do scripts nest: an interpreter that is a script gets both names, argument
 	CHECK(getcwd(here, sizeof here));
 	CHECK_OK(symlink(guest_self(), "prog"));
 	snprintf(line, sizeof line, "#! %s/prog --helper", here);
-	write_script("show", line);		/* PROG --helper show ARGS: the script's name picks the helper */
+	write_script("show",
+		     line); /* PROG --helper show ARGS: the script's name picks the helper */
 	output_of("show", args, text, sizeof text);
 	CHECK_STR(text, "[show][one][two]");
 	snprintf(line, sizeof line, "#!show \t two words \t");

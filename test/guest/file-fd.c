@@ -1,5 +1,6 @@
 /*
- * Descriptors: dup and its kin, limits, flags, close_range, record locks of both kinds, flock, leases of the number space.
+ * Descriptors: dup and its kin, limits, flags, close_range, record locks of both kinds, flock,
+ * leases of the number space.
  */
 #include "guest.h"
 
@@ -168,7 +169,9 @@ static int lock_seen_by_other(int fd, off_t start, off_t length)
 
 static int set_lock(int fd, int command, int type, off_t start, off_t length)
 {
-	struct flock lock = { .l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length };
+	struct flock lock = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = start, .l_len = length
+	};
 
 	return fcntl(fd, command, &lock);
 }

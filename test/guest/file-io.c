@@ -1,6 +1,6 @@
 /*
- * Opening files and moving bytes: open's flags, read, write and their vector and positional forms, seeking, holes,
- * truncation, allocation, and copying inside the kernel.
+ * Opening files and moving bytes: open's flags, read, write and their vector and positional forms,
+ * seeking, holes, truncation, allocation, and copying inside the kernel.
  */
 #include "guest.h"
 
@@ -168,7 +168,8 @@ TEST("do concurrent appenders lose and mix no line?")
 	CHECK_EQ(guest_read_file("log", text, sizeof text), 20000);
 	for (char *line = text; *line; line += 10) {
 		CHECK_EQ(line[9], '\n');
-		CHECK_EQ(atoi((char[]){ line[5], line[6], line[7], line[8], 0 }), seen[line[0] - '0']++);
+		CHECK_EQ(atoi((char[]){ line[5], line[6], line[7], line[8], 0 }),
+			 seen[line[0] - '0']++);
 	}
 }
 
@@ -388,8 +389,9 @@ TEST("does copy_file_range copy inside and between files, and refuse overlap and
 	CHECK_ERRNO(syscall(SYS_copy_file_range, in, NULL, out, NULL, 1, 1), EINVAL);
 	CHECK_OK(pipe(ends));
 	CHECK_ERRNO(syscall(SYS_copy_file_range, ends[0], NULL, out, NULL, 1, 0), EINVAL);
-	CHECK_ERRNO(syscall(SYS_copy_file_range, in, NULL, CHECK_OK(open("out", O_WRONLY | O_APPEND)), NULL,
-			    1, 0), EBADF);
+	CHECK_ERRNO(syscall(SYS_copy_file_range, in, NULL,
+			    CHECK_OK(open("out", O_WRONLY | O_APPEND)), NULL, 1, 0),
+		    EBADF);
 }
 
 TEST("do splice and tee move bytes between pipes and files?")
@@ -435,7 +437,8 @@ TEST("are fsync, fdatasync, sync, syncfs, readahead and fadvise accepted where t
 TEST("do null, zero, full and random behave as themselves?")
 {
 	int null = CHECK_OK(open("/dev/null", O_RDWR)), zero = CHECK_OK(open("/dev/zero", O_RDWR));
-	int full = CHECK_OK(open("/dev/full", O_RDWR)), random = CHECK_OK(open("/dev/urandom", O_RDONLY));
+	int full = CHECK_OK(open("/dev/full", O_RDWR)),
+	    random = CHECK_OK(open("/dev/urandom", O_RDONLY));
 	char got[64], again[64];
 	struct stat st;
 

@@ -1,5 +1,6 @@
 /*
- * Names: path lookup, links, renaming, removing, folders and reading them, times, and what stat tells.
+ * Names: path lookup, links, renaming, removing, folders and reading them, times, and what stat
+ * tells.
  */
 #include "guest.h"
 
@@ -333,7 +334,8 @@ TEST("do *at calls start at the folder given, and refuse a file or a closed one?
 	CHECK_ERRNO(chdir("../g"), ENOTDIR);
 }
 
-/* Reads a folder and counts each of `count` names name0.. in `seen`; the number of all entries but . and .. */
+/* Reads a folder and counts each of `count` names name0.. in `seen`; the number of all entries but
+ * . and .. */
 static int read_names(const char *folder, int *seen, int count)
 {
 	DIR *dir = opendir(folder);
@@ -421,10 +423,15 @@ TEST("do entries that stay appear exactly once although others come and go betwe
 		touch(name);
 	}
 	fd = CHECK_OK(open("d", O_RDONLY));
-	for (int round = 0; (got = CHECK_OK(syscall(SYS_getdents64, fd, buffer, sizeof buffer))) > 0; round++) {
+	for (int round = 0;
+	     (got = CHECK_OK(syscall(SYS_getdents64, fd, buffer, sizeof buffer))) > 0; round++) {
 		for (long at = 0; at < got;) {
-			struct { uint64_t ino, off; uint16_t length; uint8_t type; char name[]; } *entry =
-				(void *)(buffer + at);
+			struct {
+				uint64_t ino, off;
+				uint16_t length;
+				uint8_t type;
+				char name[];
+			} *entry = (void *)(buffer + at);
 			int number;
 
 			if (sscanf(entry->name, "name%d", &number) == 1)
@@ -443,7 +450,8 @@ TEST("do entries that stay appear exactly once although others come and go betwe
 		CHECK_EQ(seen[i], 1);
 }
 
-TEST("is getdents64 EINVAL for a tiny buffer, ENOTDIR for a file, and again from the start by lseek?")
+TEST("is getdents64 EINVAL for a tiny buffer, ENOTDIR for a file, and again from the start by "
+	"lseek?")
 {
 	char buffer[1024];
 	int fd;
@@ -486,20 +494,28 @@ TEST("do times change as they should on reading, writing, chmod, and by utimensa
 	guest_sleep_ms(20);
 	CHECK_EQ(write(fd, "x", 1), 1);
 	CHECK_OK(stat("f", &st));
-	CHECK(st.st_mtim.tv_sec > before.st_mtim.tv_sec || st.st_mtim.tv_nsec > before.st_mtim.tv_nsec);
+	CHECK(st.st_mtim.tv_sec > before.st_mtim.tv_sec ||
+	      st.st_mtim.tv_nsec > before.st_mtim.tv_nsec);
 	times[0].tv_nsec = 1000000000;
 	CHECK_ERRNO(utimensat(AT_FDCWD, "f", times, 0), EINVAL);
 	CHECK_ERRNO(utimensat(AT_FDCWD, "missing", NULL, 0), ENOENT);
 	CHECK_OK(symlink("f", "s"));
-	CHECK_OK(utimensat(AT_FDCWD, "s", (struct timespec[]){ { 1, 0 }, { 1, 0 } }, AT_SYMLINK_NOFOLLOW));
+	CHECK_OK(utimensat(AT_FDCWD, "s", (struct timespec[]){ { 1, 0 }, { 1, 0 } },
+			   AT_SYMLINK_NOFOLLOW));
 	CHECK_OK(lstat("s", &st));
 	CHECK_EQ(st.st_mtim.tv_sec, 1);
 }
 
 TEST("does statx give what stat gives, and a mask of what it knows?")
 {
-	struct { uint32_t mask, blksize; uint64_t attributes; uint32_t nlink, uid, gid; uint16_t mode, pad;
-		 uint64_t ino, size, blocks; char rest[200]; } x;
+	struct {
+		uint32_t mask, blksize;
+		uint64_t attributes;
+		uint32_t nlink, uid, gid;
+		uint16_t mode, pad;
+		uint64_t ino, size, blocks;
+		char rest[200];
+	} x;
 	struct stat st;
 
 	guest_scratch();

@@ -1,6 +1,6 @@
 /*
- * Who may do what to a file: mode bits for owner, group and others, root's privilege and its end, sticky folders,
- * set-user-id bits, chmod, chown, access; and mounting, chroot, a full tmpfs.
+ * Who may do what to a file: mode bits for owner, group and others, root's privilege and its end,
+ * sticky folders, set-user-id bits, chmod, chown, access; and mounting, chroot, a full tmpfs.
  */
 #include "guest.h"
 
@@ -10,11 +10,12 @@
 #include <sys/statvfs.h>
 
 /* Runs the block as the ordinary user 1000 in a child and checks that it ends well. */
-#define AS_USER for (pid_t pid_ = -1; pid_ == -1 && (pid_ = guest_fork()) >= 0;)			\
-	if (pid_ > 0)										\
-		CHECK_EXIT(pid_, 0);								\
-	else											\
-		for (CHECK_OK(guest_become_user());; _exit(0))
+#define AS_USER                                                          \
+	for (pid_t pid_ = -1; pid_ == -1 && (pid_ = guest_fork()) >= 0;) \
+		if (pid_ > 0)                                            \
+			CHECK_EXIT(pid_, 0);                             \
+		else                                                     \
+			for (CHECK_OK(guest_become_user());; _exit(0))
 
 static mode_t mode_of(const char *name)
 {
@@ -214,7 +215,8 @@ TEST("may an ordinary user not make devices, mount or chroot?")
 	}
 }
 
-/* Mounts in a namespace of the test's own where the kernel has namespaces, so that nothing stays behind. */
+/* Mounts in a namespace of the test's own where the kernel has namespaces, so that nothing stays
+ * behind. */
 static void own_mounts(void)
 {
 	if (unshare(CLONE_NEWNS) == 0)
@@ -289,7 +291,8 @@ TEST("do bind mounts show one tree in two places, and nodev, nosuid and noexec h
 	CHECK_OK(stat("a/f", &a));
 	CHECK_OK(stat("b/f", &b));
 	CHECK_EQ(a.st_ino, b.st_ino);
-	CHECK_OK(mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC | MS_NODEV | MS_RDONLY, NULL));
+	CHECK_OK(mount(NULL, "b", NULL, MS_REMOUNT | MS_BIND | MS_NOEXEC | MS_NODEV | MS_RDONLY,
+		       NULL));
 	CHECK_ERRNO(execve("b/f", args, args + 1), EACCES);
 	CHECK_ERRNO(open("b/f", O_WRONLY), EROFS);
 	CHECK_OK(open("a/f", O_WRONLY));

@@ -1,9 +1,9 @@
 /*
- * The other ways to a child: vfork, clone and clone3 with their flags, and the i386 system calls by int $0x80
- * from 64-bit code.
+ * The other ways to a child: vfork, clone and clone3 with their flags, and the i386 system calls by
+ * int $0x80 from 64-bit code.
  *
- * clone is called directly, without the library's wrapper, and mostly without CLONE_VM, where a child with a zero
- * stack argument continues on its parent's stack as fork's does.
+ * clone is called directly, without the library's wrapper, and mostly without CLONE_VM, where a
+ * child with a zero stack argument continues on its parent's stack as fork's does.
  */
 #include "guest.h"
 
@@ -100,7 +100,8 @@ TEST("is the word of CLONE_CHILD_CLEARTID cleared, when shared, at the child's e
 	}
 	CHECK_EQ(*word, 77);
 	CHECK_EXIT(pid, 0);
-	/* Linux clears it only for memory that somebody else still uses: the process is alone in its space. */
+	/* Linux clears it only for memory that somebody else still uses: the process is alone in
+	 * its space. */
 	CHECK(*word == 77 || *word == 0);
 }
 
@@ -232,7 +233,10 @@ TEST("does clone3 fork as well, and store the tid?")
 
 TEST("is clone3 refused for a wrong size, unknown flags, a signal in flags, half a stack?")
 {
-	struct { struct clone3_args args; uint64_t more[2]; } big = { .args = { .exit_signal = SIGCHLD } };
+	struct {
+		struct clone3_args args;
+		uint64_t more[2];
+	} big = { .args = { .exit_signal = SIGCHLD } };
 	struct clone3_args args = { .exit_signal = SIGCHLD };
 
 	CHECK_ERRNO(syscall(SYS_clone3, &args, 63), EINVAL);
@@ -295,7 +299,8 @@ TEST("does clone run a function on a given stack, in shared memory with CLONE_VM
 	CHECK_EQ(value, 6);
 }
 
-/* The i386 call by int $0x80: numbers and 32-bit arguments of i386 whatever mode the caller is in. */
+/* The i386 call by int $0x80: numbers and 32-bit arguments of i386 whatever mode the caller is in.
+ */
 static int call_i386(int number, unsigned a, unsigned b, unsigned c)
 {
 	long result;
@@ -333,7 +338,8 @@ TEST("does fork by int $0x80 return in both processes, with all registers kept?"
 		asm volatile("int $0x80" : "=a"(pid), "+r"(r12), "+r"(r15) : "a"(2)
 			     : "memory", "r8", "r9", "r10", "r11");
 		if (pid == 0)
-			_exit(r12 == 0x1111222233334444 + i && r15 == 0x5555666677778888 + i ? 0 : 1);
+			_exit(r12 == 0x1111222233334444 + i && r15 == 0x5555666677778888 + i ? 0
+											     : 1);
 		CHECK(pid > 0);
 		CHECK_EQ(r12, 0x1111222233334444 + i);
 		CHECK_EQ(r15, 0x5555666677778888 + i);
@@ -355,9 +361,11 @@ TEST("does int $0x80 use only the low half of its argument registers?")
 	long result;
 
 	CHECK_OK(pipe(ends));
-	asm volatile("int $0x80" : "=a"(result)
-		     : "a"(4), "b"(0xabcd00000000 | ends[1]), "c"(0x7700000000 | (uintptr_t)low_text),
-		       "d"(0x100000000 | 3) : "memory", "r8", "r9", "r10", "r11");
+	asm volatile("int $0x80"
+		     : "=a"(result)
+		     : "a"(4), "b"(0xabcd00000000 | ends[1]),
+		       "c"(0x7700000000 | (uintptr_t)low_text), "d"(0x100000000 | 3)
+		     : "memory", "r8", "r9", "r10", "r11");
 	CHECK_EQ(result, 3);
 }
 
@@ -381,8 +389,9 @@ TEST("does raw code at 0x10000000 that forks by int $0x80 go on in the parent an
 		pid_t pid;
 
 		CHILD(pid) {
-			void *code = mmap((void *)0x10000000, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
-					  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+			void *code =
+				mmap((void *)0x10000000, PAGE, PROT_READ | PROT_WRITE | PROT_EXEC,
+				     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 
 			CHECK(code == (void *)0x10000000);
 			memcpy(code, fork_code, sizeof fork_code);

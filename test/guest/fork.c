@@ -1,12 +1,12 @@
 /*
  * fork: what the child has of its parent, and that neither sees what the other writes afterwards.
  *
- * Address spaces are shared page table by page table until somebody writes, so most tests here write on both sides,
- * in both orders, at addresses that need every level of the table, and look again after the other side is gone.
+ * Address spaces are shared page table by page table until somebody writes, so most tests here
+ * write on both sides, in both orders, at addresses that need every level of the table, and look
+ * again after the other side is gone.
  */
 #include "guest.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <sys/resource.h>
 
@@ -144,9 +144,8 @@ TEST("do eight children that overwrite 4 MiB of the parent leave it and each oth
 
 TEST("are pages far apart in the address space (each level of the table) copied apart?")
 {
-	static const uintptr_t places[] = {
-		0x10000000, 0x10001000, 0x10200000, 0x50000000, 0x8000000000, 0x8040000000, 0x7000000000
-	};
+	static const uintptr_t places[] = { 0x10000000,	  0x10001000,	0x10200000,  0x50000000,
+					    0x8000000000, 0x8040000000, 0x7000000000 };
 	enum { COUNT = sizeof places / sizeof *places };
 	pid_t pid;
 
@@ -330,7 +329,8 @@ TEST("is closing a descriptor in the child nothing to the parent, and the other 
 	CHECK_ERRNO(fcntl(b, F_GETFD), EBADF);
 }
 
-TEST("does the child have the parent's cwd, umask, mask and handlers, but no pending signals or alarm?")
+TEST("does the child have the parent's cwd, umask, mask and handlers, but no pending signals or "
+	"alarm?")
 {
 	char here[PATH_MAX];
 	sigset_t mask, got;
@@ -451,116 +451,6 @@ TEST("is MADV_DONTFORK memory absent, and MADV_WIPEONFORK memory zero, in the ch
 	CHECK_EQ(*wiped, 1);
 }
 
-static struct {
-	volatile bool stop;
-	volatile long *word;
-	long errors;
-} busy;
-
-static void *keep_writing(void *arg)
-{
-	volatile long *mine = busy.word + (long)arg * (PAGE / sizeof(long));
-
-	for (long i = 1; !busy.stop; i++) {
-		*mine = i;
-		if (*mine != i)
-			busy.errors++;
-	}
-	return NULL;
-}
-
-static void *keep_mapping(void *arg)
-{
-	(void)arg;
-	while (!busy.stop) {
-		char *memory = mmap(NULL, 16 * PAGE, PROT_READ | PROT_WRITE,
-				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-		if (memory == MAP_FAILED) {
-			busy.errors++;
-			continue;
-		}
-		memory[3 * PAGE] = 5;
-		if (mprotect(memory, 4 * PAGE, PROT_READ) < 0 || memory[3 * PAGE] != 5 ||
-		    munmap(memory, 16 * PAGE) < 0)
-			busy.errors++;
-	}
-	return NULL;
-}
-
-TEST_LIMIT("does fork take a consistent copy while threads write, map and unmap?", 60)
-{
-	pthread_t threads[3];
-
-	busy.word = guest_private(4 * PAGE);
-	CHECK_EQ(pthread_create(&threads[0], NULL, keep_writing, (void *)0), 0);
-	CHECK_EQ(pthread_create(&threads[1], NULL, keep_writing, (void *)1), 0);
-	CHECK_EQ(pthread_create(&threads[2], NULL, keep_mapping, NULL), 0);
-	for (int i = 0; i < 60; i++) {
-		pid_t pid;
-
-		CHILD(pid) {
-			long first = busy.word[0], second = busy.word[PAGE / sizeof(long)];
-
-			/* Only this thread came along: nothing changes any more. */
-			for (int j = 0; j < 3; j++) {
-				sched_yield();
-				CHECK_EQ(busy.word[0], first);
-				CHECK_EQ(busy.word[PAGE / sizeof(long)], second);
-			}
-			busy.word[0] = -1;
-		}
-		CHECK_EXIT(pid, 0);
-	}
-	busy.stop = true;
-	for (int i = 0; i < 3; i++)
-		CHECK_EQ(pthread_join(threads[i], NULL), 0);
-	CHECK_EQ(busy.errors, 0);
-}
-
-static void *fork_here(void *arg)
-{
-	pid_t pid, *leader = arg;
-
-	CHILD(pid) {
-		CHECK_EQ(getppid(), *leader);
-		CHECK_EQ(syscall(SYS_gettid), getpid());
-	}
-	CHECK_EXIT(pid, 0);
-	return NULL;
-}
-
-TEST("does fork from a second thread give a child of one thread, whose parent is the process?")
-{
-	pid_t leader = getpid();
-	pthread_t thread;
-
-	CHECK_EQ(pthread_create(&thread, NULL, fork_here, &leader), 0);
-	CHECK_EQ(pthread_join(thread, NULL), 0);
-}
-
-static void *fork_many(void *arg)
-{
-	for (int i = 0; i < 25; i++) {
-		pid_t pid;
-
-		CHILD(pid)
-			_exit(i);
-		CHECK_EXIT(pid, i);
-	}
-	return arg;
-}
-
-TEST_LIMIT("can four threads fork at the same time?", 60)
-{
-	pthread_t threads[4];
-
-	for (int i = 0; i < 4; i++)
-		CHECK_EQ(pthread_create(&threads[i], NULL, fork_many, NULL), 0);
-	for (int i = 0; i < 4; i++)
-		CHECK_EQ(pthread_join(threads[i], NULL), 0);
-}
-
 TEST("is fork refused with EAGAIN at RLIMIT_NPROC for an ordinary user?")
 {
 	pid_t pid;
@@ -591,7 +481,9 @@ TEST("does the child start with no CPU time and no children of its own?")
 	CHECK_EXIT(pid, 0);
 }
 
-TEST_LIMIT("does a process with 64 MiB present and 2000 areas fork, with all of it seen by the child?", 60)
+TEST_LIMIT(
+	"does a process with 64 MiB present and 2000 areas fork, with all of it seen by the child?",
+	60)
 {
 	size_t bytes = 64 << 20;
 	char *big = guest_private(bytes), *areas;

@@ -1,6 +1,6 @@
 /*
- * Floating-point and vector state: kept over switches, system calls, faults, fork and signals, apart between threads,
- * initial after execve. What the processor lacks (AVX) is skipped.
+ * Floating-point and vector state: kept over switches, system calls, faults, fork and signals,
+ * apart between threads, initial after execve. What the processor lacks (AVX) is skipped.
  */
 #include "guest.h"
 
@@ -21,13 +21,15 @@ __attribute__((constructor)) static void find_features(void)
 	has_avx = __builtin_cpu_supports("avx");
 }
 
-#define EACH(F) F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
+#define EACH(F) \
+	F(0) F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
 #define LOAD_SSE(n) "movdqu " #n "*32(%0), %%xmm" #n "\n"
 #define STORE_SSE(n) "movdqu %%xmm" #n ", " #n "*32(%1)\n"
 #define LOAD_AVX(n) "vmovdqu " #n "*32(%0), %%ymm" #n "\n"
 #define STORE_AVX(n) "vmovdqu %%ymm" #n ", " #n "*32(%1)\n"
-#define CLOBBERS "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",	\
-	"xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "rax", "rcx", "r11", "memory"
+#define CLOBBERS                                                                                 \
+	"xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
+		"xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "rax", "rcx", "r11", "memory"
 
 /* Loads all registers, makes one system call with the registers live, and stores them. */
 static long through_call(const struct vectors *in, struct vectors *out, long number, long a, long b)
@@ -112,7 +114,8 @@ TEST("have four threads their own vector registers over voluntary switches?")
 	run_threads(keep_state);
 }
 
-/* Holds values in registers over a long loop without any call: only the clock can switch threads. */
+/* Holds values in registers over a long loop without any call: only the clock can switch threads.
+ */
 static void *spin_state(void *arg)
 {
 	struct vectors in, out;
@@ -120,8 +123,11 @@ static void *spin_state(void *arg)
 	for (int i = 0; i < 20; i++) {
 		fill(&in, (long)arg * 77 + i);
 		if (has_avx)
-			asm volatile(EACH(LOAD_AVX) "mov $3000000, %%ecx; 1: dec %%ecx; jnz 1b\n"
-				     EACH(STORE_AVX) "vzeroupper" :: "r"(&in), "r"(&out) : CLOBBERS);
+			asm volatile(
+				EACH(LOAD_AVX) "mov $3000000, %%ecx; 1: dec %%ecx; jnz 1b\n" EACH(
+					STORE_AVX) "vzeroupper" ::"r"(&in),
+				"r"(&out)
+				: CLOBBERS);
 		else
 			asm volatile(EACH(LOAD_SSE) "mov $3000000, %%ecx; 1: dec %%ecx; jnz 1b\n"
 				     EACH(STORE_SSE) :: "r"(&in), "r"(&out) : CLOBBERS);
@@ -215,7 +221,8 @@ TEST("are vector registers and modes the parent's in fork's child, and apart aft
 		asm volatile("" ::: "memory");
 		pid = *(volatile long *)&pid;
 		if (pid == 0) {
-			bool good = is_same(&in, &out) && x87_control() == 0xb7f && mxcsr() == 0x5f80;
+			bool good =
+				is_same(&in, &out) && x87_control() == 0xb7f && mxcsr() == 0x5f80;
 
 			set_modes(0x37f, 0x1f80);
 			fill(&in, 99);

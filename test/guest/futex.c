@@ -1,6 +1,6 @@
 /*
- * futex by the system call: wait and wake, bitsets, requeue, wake-op, time limits, shared and private keys, robust
- * lists, and hostile words and lists.
+ * futex by the system call: wait and wake, bitsets, requeue, wake-op, time limits, shared and
+ * private keys, robust lists, and hostile words and lists.
  */
 #include "guest.h"
 
@@ -65,7 +65,8 @@ TEST("are misaligned words, bad addresses, wrong times and unknown operations re
 	CHECK_ERRNO(futex((char *)words + 1, FUTEX_WAIT, 0, NULL, NULL, 0), EINVAL);
 	CHECK_ERRNO(futex((char *)words + 2, FUTEX_WAKE, 1, NULL, NULL, 0), EINVAL);
 	CHECK_ERRNO(futex((void *)16, FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
-	CHECK_ERRNO(futex((void *)0xffff888000000000, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0), EFAULT);
+	CHECK_ERRNO(futex((void *)0xffff888000000000, FUTEX_WAIT_PRIVATE, 0, NULL, NULL, 0),
+		    EFAULT);
 	CHECK_ERRNO(futex((void *)0xffff888000000000, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
 	CHECK_ERRNO(futex(words, FUTEX_WAIT, 0, &wrong, NULL, 0), EINVAL);
 	CHECK_ERRNO(futex(words, FUTEX_WAIT, 0, &negative, NULL, 0), EINVAL);

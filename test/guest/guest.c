@@ -1,9 +1,10 @@
 /*
- * The harness of the guest tests: runs each test in a process group of its own under a time limit, prints TAP,
- * and looks after what a test leaves behind (processes, scratch folders, kernel objects).
+ * The harness of the guest tests: runs each test in a process group of its own under a time limit,
+ * prints TAP, and looks after what a test leaves behind (processes, scratch folders, kernel
+ * objects).
  *
- * It waits by polling with WNOHANG and short sleeps rather than with SIGCHLD: a kernel whose signals do not work
- * yet shall still get its other tests judged.
+ * It waits by polling with WNOHANG and short sleeps rather than with SIGCHLD: a kernel whose
+ * signals do not work yet shall still get its other tests judged.
  */
 #include "guest.h"
 
@@ -87,12 +88,13 @@ void guest_fail(const char *file, int line, const char *format, ...)
 	const char *base = strrchr(file, '/');
 	va_list args;
 
+	/* First, since whoever prints may be killed. */
+	if (shared)
+		__atomic_add_fetch(&shared->failures, 1, __ATOMIC_SEQ_CST);
 	snprintf(prefix, sizeof prefix, "# %s:%d: ", base ? base + 1 : file, line);
 	va_start(args, format);
 	print_line(prefix, format, args);
 	va_end(args);
-	if (shared)
-		__atomic_add_fetch(&shared->failures, 1, __ATOMIC_SEQ_CST);
 	_exit(1);
 }
 
@@ -189,7 +191,8 @@ void *guest_shared(size_t bytes)
 
 void *guest_private(size_t bytes)
 {
-	void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *memory =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	CHECK(memory != MAP_FAILED);
 	return memory;
@@ -361,7 +364,8 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return 0;
 }
 
-/* Ends and reaps everything the test started; the harness is their subreaper. False when some would not die. */
+/* Ends and reaps everything the test started; the harness is their subreaper. False when some would
+ * not die. */
 static bool clean_up(pid_t group)
 {
 	int64_t until = guest_now_ns() + 5000000000LL;
@@ -436,7 +440,8 @@ static enum outcome run_once(struct guest_test *test)
 		nftw(shared->scratch, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 	if (late)
 		guest_note("still running after its limit of %d s", test->limit_seconds);
-	else if (!WIFEXITED(status) || (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EXIT_SKIP))
+	else if (!WIFEXITED(status) ||
+		 (WEXITSTATUS(status) != 0 && WEXITSTATUS(status) != EXIT_SKIP))
 		guest_note("the test %s", status_text(status, text, sizeof text));
 	if (late || !WIFEXITED(status) || shared->failures)
 		return FAILED;
@@ -501,7 +506,8 @@ static int run_all(int argc, char **argv)
 		for (int i = 0; i < repeats && outcome == PASSED; i++)
 			outcome = run_watched(test);
 		if (outcome == SKIPPED)
-			print("ok %d - %s # SKIP %s", ++printed, test->question, shared->skip_reason);
+			print("ok %d - %s # SKIP %s", ++printed, test->question,
+			      shared->skip_reason);
 		else
 			print("%s %d - %s", outcome == PASSED ? "ok" : "not ok", ++printed,
 			      test->question);

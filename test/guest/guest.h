@@ -1,18 +1,19 @@
 /*
  * The tiny library under every guest test program.
  *
- * A test is TEST("question it answers?") { ... }. Each runs in a process of its own, the leader of its own
- * process group, with a time limit; the program prints TAP on stdout. A failed CHECK prints "# file:line: ..."
- * and ends the process it is in, and is counted in memory shared with the harness, so that a failure in a
- * grandchild nobody waits for still fails the test.
+ * A test is TEST("question it answers?") { ... }. Each runs in a process of its own, the leader of
+ * its own process group, with a time limit; the program prints TAP on stdout. A failed CHECK prints
+ * "# file:line: ..." and ends the process it is in, and is counted in memory shared with the
+ * harness, so that a failure in a grandchild nobody waits for still fails the test.
  *
- *     PROGRAM                 all tests            PROGRAM -l            their numbers and questions
- *     PROGRAM 3 WORDS         test 3 and those whose question contains WORDS
- *     PROGRAM -r N            each test N times    PROGRAM -t PERCENT    time limits scaled
+ *     PROGRAM                 all tests            PROGRAM -l            their numbers and
+ * questions PROGRAM 3 WORDS         test 3 and those whose question contains WORDS PROGRAM -r N
+ * each test N times    PROGRAM -t PERCENT    time limits scaled
  *
- * The harness itself asks little of the kernel: fork, wait4, nanosleep, kill, write, and a shared mapping.
- * Where the kernel has /proc/tine/leaks, free pages and live objects are compared before and after each test;
- * a difference is believed when it appears three times in a row, since the first run may fill a cache.
+ * The harness itself asks little of the kernel: fork, wait4, nanosleep, kill, write, and a shared
+ * mapping. Where the kernel has /proc/tine/leaks, free pages and live objects are compared before
+ * and after each test; a difference is believed when it appears three times in a row, since the
+ * first run may fill a cache.
  *
  * It includes what nearly every test needs, so that a family includes only what is its own.
  */
@@ -68,15 +69,16 @@ void guest_register_helper(struct guest_helper *helper);
 	}											\
 	static void fn(void)
 
-/* HELPER(name) { ... return status; } with argc and argv, argv[0] being the name it was executed by. */
-#define HELPER(name_)										\
-	static int GUEST_CAT(helper_, name_)(int argc, char **argv);				\
-	__attribute__((constructor)) static void GUEST_CAT(helper_register_, name_)(void)	\
-	{											\
-		static struct guest_helper helper = { #name_, GUEST_CAT(helper_, name_), NULL };	\
-		guest_register_helper(&helper);							\
-	}											\
-	static int GUEST_CAT(helper_, name_)(int argc __attribute__((unused)),			\
+/* HELPER(name) { ... return status; } with argc and argv, argv[0] being the name it was executed
+ * by. */
+#define HELPER(name_)                                                                            \
+	static int GUEST_CAT(helper_, name_)(int argc, char **argv);                             \
+	__attribute__((constructor)) static void GUEST_CAT(helper_register_, name_)(void)        \
+	{                                                                                        \
+		static struct guest_helper helper = { #name_, GUEST_CAT(helper_, name_), NULL }; \
+		guest_register_helper(&helper);                                                  \
+	}                                                                                        \
+	static int GUEST_CAT(helper_, name_)(int argc __attribute__((unused)),                   \
 					     char **argv __attribute__((unused)))
 
 /* Diagnostics. guest_fail prints, counts the failure and ends the process. */
@@ -107,15 +109,17 @@ __attribute__((format(printf, 1, 2))) void guest_note(const char *format, ...);
 } while (0)
 
 /* The call fails with -1 and this errno. */
-#define CHECK_ERRNO(call, expected) do {							\
-	errno = 0;										\
-	long long value_ = (long long)(call);							\
-	int errno_ = errno;									\
-	if (value_ != -1)									\
-		FAIL("%s gave %lld, expected %s", #call, value_, #expected);			\
-	if (errno_ != (expected))								\
-		FAIL("%s failed with %d %s, expected %s", #call, errno_, strerror(errno_), #expected);	\
-} while (0)
+#define CHECK_ERRNO(call, expected)                                                                \
+	do {                                                                                       \
+		errno = 0;                                                                         \
+		long long value_ = (long long)(call);                                              \
+		int errno_ = errno;                                                                \
+		if (value_ != -1)                                                                  \
+			FAIL("%s gave %lld, expected %s", #call, value_, #expected);               \
+		if (errno_ != (expected))                                                          \
+			FAIL("%s failed with %d %s, expected %s", #call, errno_, strerror(errno_), \
+			     #expected);                                                           \
+	} while (0)
 
 /* The call succeeds; its value is CHECK_OK's. */
 #define CHECK_OK(call) ({									\
@@ -153,7 +157,8 @@ void guest_wait_signal(const char *file, int line, pid_t pid, int signal);
 #define CHECK_EXIT(pid, status) guest_wait_exit(__FILE__, __LINE__, pid, status)
 #define CHECK_SIGNALED(pid, signal) guest_wait_signal(__FILE__, __LINE__, pid, signal)
 
-/* A gate: guest_gate_pass blocks until another process calls guest_gate_open, once for each pass. */
+/* A gate: guest_gate_pass blocks until another process calls guest_gate_open, once for each pass.
+ */
 struct guest_gate {
 	int fds[2];
 };
@@ -169,9 +174,11 @@ void guest_wait_blocked(pid_t tid);	/* until the thread sleeps in the kernel */
 char guest_state(pid_t pid);		/* the letter in /proc/PID/stat, 0 when there is none */
 int guest_processors(void);		/* processors this process may run on */
 
-/* Makes a fresh folder, goes there, and has the harness remove it. Its absolute name stays valid. */
+/* Makes a fresh folder, goes there, and has the harness remove it. Its absolute name stays valid.
+ */
 const char *guest_scratch(void);
-int guest_file(const char *path, const char *contents, mode_t mode);	/* creates or replaces; 0 or -1 */
+int guest_file(const char *path, const char *contents,
+	       mode_t mode); /* creates or replaces; 0 or -1 */
 ssize_t guest_read_file(const char *path, char *buffer, size_t bytes);	/* ends the text with a 0 */
 
 const char *guest_self(void);		/* the absolute name of this program */
@@ -179,4 +186,4 @@ const char *guest_self(void);		/* the absolute name of this program */
 char **guest_exec_args(const char *name, ...);
 
 void guest_catch(int signal, void (*handler)(int), int flags);	/* sigaction, checked */
-int guest_become_user(void);		/* drops root for uid and gid 1000 with no groups; 0 or -1 */
+int guest_become_user(void); /* drops root for uid and gid 1000 with no groups; 0 or -1 */

@@ -1,6 +1,6 @@
 /*
- * Page faults as a program sees them: which signal, code and address; the growing stack; kernel accesses to bad user
- * memory; and whether concurrent faults on one page lose anything.
+ * Page faults as a program sees them: which signal, code and address; the growing stack; kernel
+ * accesses to bad user memory; and whether concurrent faults on one page lose anything.
  */
 #include "guest.h"
 
@@ -302,7 +302,8 @@ static void *add_everywhere(void *arg)
 	return NULL;
 }
 
-/* All threads fault on the same pages, in step; `again` decides what the pages are before each round. */
+/* All threads fault on the same pages, in step; `again` decides what the pages are before each
+ * round. */
 static void run_race(void (*prepare)(void), long start)
 {
 	pthread_t threads[THREADS];
@@ -370,7 +371,8 @@ static void *flip(void *arg)
 	return arg;
 }
 
-TEST_LIMIT("do a writer's stores all arrive while another thread keeps changing the protection?", 60)
+TEST_LIMIT("do a writer's stores all arrive while another thread keeps changing the protection?",
+	   60)
 {
 	pthread_t thread;
 	struct sigaction action = { .sa_handler = SIG_DFL };

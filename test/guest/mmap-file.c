@@ -1,6 +1,6 @@
 /*
- * Mappings of files: private and shared, offsets, rights, unity with read() and write(), between processes, after
- * unlink and close, memfd with seals, and /dev/zero.
+ * Mappings of files: private and shared, offsets, rights, unity with read() and write(), between
+ * processes, after unlink and close, memfd with seals, and /dev/zero.
  */
 #include "guest.h"
 
@@ -41,7 +41,8 @@ TEST("does a mapping show the file's bytes at its offset?")
 	CHECK_EQ(memory[PAGE], 'f');
 	CHECK_EQ(memory[3 * PAGE - 1], 'g');
 	CHECK_ERRNO(syscall(SYS_mmap, NULL, PAGE, PROT_READ, MAP_PRIVATE, fd, 100), EINVAL);
-	CHECK_ERRNO(syscall(SYS_mmap, NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, -4096L), EOVERFLOW);
+	CHECK_ERRNO(syscall(SYS_mmap, NULL, 2 * PAGE, PROT_READ, MAP_PRIVATE, fd, -4096L),
+		    EOVERFLOW);
 }
 
 TEST("are write() and a shared mapping one, in both directions, at once?")
@@ -76,7 +77,8 @@ TEST("does a private mapping see the file until written, and keep its own after?
 	CHECK_EQ(memory[1], 'a');
 }
 
-TEST("do rights follow the descriptor: EACCES for shared writing without O_RDWR, or any without reading?")
+TEST("do rights follow the descriptor: EACCES for shared writing without O_RDWR, or any without "
+	"reading?")
 {
 	int read_only, write_only, path, dir;
 
@@ -92,7 +94,8 @@ TEST("do rights follow the descriptor: EACCES for shared writing without O_RDWR,
 	CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_WRITE, MAP_SHARED, write_only, 0), EACCES);
 	CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, path, 0), EBADF);
 	CHECK_ERRNO((long)mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, dir, 0), ENODEV);
-	CHECK_ERRNO(mprotect(map_file(read_only, PAGE, PROT_READ, MAP_SHARED, 0), PAGE, RW), EACCES);
+	CHECK_ERRNO(mprotect(map_file(read_only, PAGE, PROT_READ, MAP_SHARED, 0), PAGE, RW),
+		    EACCES);
 }
 
 TEST("does a mapping live on when its file is closed and unlinked?")

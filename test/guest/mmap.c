@@ -1,6 +1,7 @@
 /*
- * mmap, munmap, mprotect, mremap, brk and their kin on anonymous memory: what is mapped where, with which contents, and
- * which arguments are refused. Faults are looked at through mmap-fault, files through mmap-file.
+ * mmap, munmap, mprotect, mremap, brk and their kin on anonymous memory: what is mapped where, with
+ * which contents, and which arguments are refused. Faults are looked at through mmap-fault, files
+ * through mmap-file.
  */
 #include "guest.h"
 
@@ -67,7 +68,8 @@ TEST("are wrong arguments of mmap refused: length 0, misaligned, no type, both t
 	CHECK_ERRNO(syscall(SYS_mmap, NULL, 1UL << 47, RW, ANON, -1, 0), ENOMEM);
 	CHECK_ERRNO(syscall(SYS_mmap, 1UL << 47, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
 	CHECK_ERRNO(syscall(SYS_mmap, -4096L, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
-	CHECK_ERRNO(syscall(SYS_mmap, 0xffff888000000000, PAGE, RW, ANON | MAP_FIXED, -1, 0), ENOMEM);
+	CHECK_ERRNO(syscall(SYS_mmap, 0xffff888000000000, PAGE, RW, ANON | MAP_FIXED, -1, 0),
+		    ENOMEM);
 }
 
 TEST("is the last page below the top of the address space not to be had?")
@@ -97,7 +99,8 @@ TEST("does MAP_FIXED_NOREPLACE give EEXIST when any page is taken, and map other
 
 	CHECK(mmap(place, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == place);
 	CHECK_ERRNO((long)mmap(place, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
-	CHECK_ERRNO((long)mmap(place - PAGE, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0), EEXIST);
+	CHECK_ERRNO((long)mmap(place - PAGE, 2 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
+		    EEXIST);
 	CHECK_ERRNO((long)mmap(place - 4 * PAGE, 16 * PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0),
 		    EEXIST);
 	CHECK(mmap(place + PAGE, PAGE, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0) == place + PAGE);
@@ -181,7 +184,7 @@ TEST("is mprotect over a hole ENOMEM, misaligned or with unknown bits EINVAL, of
 
 	CHECK_OK(munmap(memory + PAGE, PAGE));
 	CHECK_ERRNO(mprotect(memory, 3 * PAGE, PROT_READ), ENOMEM);
-	CHECK_EQ(signal_of_touch(memory, true), SIGSEGV);	/* the part before the hole is changed */
+	CHECK_EQ(signal_of_touch(memory, true), SIGSEGV); /* the part before the hole is changed */
 	/* The call itself: the library would round the address. */
 	CHECK_ERRNO(syscall(SYS_mprotect, memory + 1, PAGE, PROT_READ), EINVAL);
 	CHECK_ERRNO(mprotect(memory, PAGE, 0x40), EINVAL);
@@ -265,7 +268,8 @@ TEST("does MREMAP_DONTUNMAP leave an empty mapping behind?")
 	char *memory = map(2 * PAGE), *moved;
 
 	memory[0] = 9;
-	moved = (char *)CHECK_OK(syscall(SYS_mremap, memory, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | 4, 0));
+	moved = (char *)CHECK_OK(
+		syscall(SYS_mremap, memory, 2 * PAGE, 2 * PAGE, MREMAP_MAYMOVE | 4, 0));
 	CHECK_EQ(moved[0], 9);
 	CHECK_EQ(memory[0], 0);
 }

@@ -1,5 +1,6 @@
 /*
- * Pipes and FIFOs: atomicity, blocking and not, ends that go away, poll states, sizes, and how FIFOs are opened.
+ * Pipes and FIFOs: atomicity, blocking and not, ends that go away, poll states, sizes, and how
+ * FIFOs are opened.
  */
 #include "guest.h"
 
@@ -114,7 +115,8 @@ TEST("are writes of PIPE_BUF bytes from four processes never mixed?")
 		size_t have = 0;
 		ssize_t got;
 
-		while (have < sizeof block && (got = read(ends[0], block + have, sizeof block - have)) > 0)
+		while (have < sizeof block &&
+		       (got = read(ends[0], block + have, sizeof block - have)) > 0)
 			have += got;
 		if (have == 0)
 			break;
@@ -206,7 +208,8 @@ TEST("are poll's answers right for an empty, filled, hung-up and readerless pipe
 	CHECK_EQ(poll_now(ends[1]), POLLOUT | POLLERR);
 }
 
-TEST("does F_SETPIPE_SZ grow and shrink, round up to pages, and refuse below the contents or a limit?")
+TEST("does F_SETPIPE_SZ grow and shrink, round up to pages, and refuse below the contents or a "
+	"limit?")
 {
 	static char block[70000];
 	int ends[2];

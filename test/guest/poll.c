@@ -1,6 +1,6 @@
 /*
- * poll, ppoll, select, pselect and epoll: readiness, time limits, signal masks, edge and one-shot modes, nesting, and
- * descriptors that go away.
+ * poll, ppoll, select, pselect and epoll: readiness, time limits, signal masks, edge and one-shot
+ * modes, nesting, and descriptors that go away.
  */
 #include "guest.h"
 
@@ -252,7 +252,8 @@ TEST("is a closed descriptor forgotten, unless a duplicate keeps the file open?"
 
 TEST("do epolls nest, is one ready when its member is, and are loops and depth ELOOP?")
 {
-	int outer = CHECK_OK(epoll_create1(0)), inner = CHECK_OK(epoll_create1(0)), ends[2], chain[7];
+	int outer = CHECK_OK(epoll_create1(0)), inner = CHECK_OK(epoll_create1(0)), ends[2],
+	    chain[7];
 	struct epoll_event events[4];
 	struct pollfd poller = { outer, POLLIN, 0 };
 
@@ -334,7 +335,9 @@ TEST("is EPOLLEXCLUSIVE accepted to add, and refused to change or with one-shot?
 	struct epoll_event event;
 
 	CHECK_OK(pipe(ends));
-	CHECK_ERRNO(watch(epoll, EPOLL_CTL_ADD, ends[0], EPOLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT, 1), EINVAL);
+	CHECK_ERRNO(
+		watch(epoll, EPOLL_CTL_ADD, ends[0], EPOLLIN | EPOLLEXCLUSIVE | EPOLLONESHOT, 1),
+		EINVAL);
 	CHECK_OK(watch(epoll, EPOLL_CTL_ADD, ends[0], EPOLLIN | EPOLLEXCLUSIVE, 1));
 	CHECK_ERRNO(watch(epoll, EPOLL_CTL_MOD, ends[0], EPOLLIN, 1), EINVAL);
 	CHECK_EQ(write(ends[1], "x", 1), 1);
@@ -399,7 +402,8 @@ TEST_LIMIT("does closing descriptors while others wait on them and on the epoll 
 		int ends[2];
 
 		CHECK_OK(pipe(ends));
-		CHECK_OK(watch(busy_epoll, EPOLL_CTL_ADD, ends[0], EPOLLIN | (i & 1 ? EPOLLET : 0), i));
+		CHECK_OK(watch(busy_epoll, EPOLL_CTL_ADD, ends[0], EPOLLIN | (i & 1 ? EPOLLET : 0),
+			       i));
 		CHECK_EQ(write(ends[1], "x", 1), 1);
 		CHECK_OK(close(ends[i & 1]));
 		CHECK_OK(close(ends[!(i & 1)]));

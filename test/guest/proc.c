@@ -1,5 +1,6 @@
 /*
- * What /proc tells: a process about itself and others, and the machine; in the formats that programs parse.
+ * What /proc tells: a process about itself and others, and the machine; in the formats that
+ * programs parse.
  */
 #include "guest.h"
 
@@ -66,8 +67,11 @@ TEST("does /proc/self/stat have its 52 fields: pid, name, state, parent, group, 
 	CHECK_EQ(parent, getppid());
 	CHECK_EQ(group, getpgrp());
 	CHECK_EQ(session, getsid(0));
-	CHECK_EQ(sscanf(at + 2, "%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-			"%*d %llu", &start), 1);
+	CHECK_EQ(sscanf(at + 2,
+			"%*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+			"%*d %llu",
+			&start),
+		 1);
 	CHECK(start / sysconf(_SC_CLK_TCK) <= (unsigned long long)guest_now_ns() / 1000000000 + 1);
 	for (char *word = strtok(at + 2, " \n"); word; word = strtok(NULL, " \n"))
 		fields++;
@@ -105,7 +109,8 @@ static const char *permissions_at(const void *where, char *name)
 	while ((line = strsep(&rest, "\n")) && *line) {
 		char path[PATH_MAX] = "", found[8];
 
-		CHECK(sscanf(line, "%lx-%lx %4s %*x %*x:%*x %*u %4000[^\n]", &start, &end, found, path) >= 3);
+		CHECK(sscanf(line, "%lx-%lx %4s %*x %*x:%*x %*u %4000[^\n]", &start, &end, found,
+			     path) >= 3);
 		CHECK(start >= previous && end > start && start % PAGE == 0 && end % PAGE == 0);
 		previous = end;
 		if ((unsigned long)where >= start && (unsigned long)where < end) {
@@ -143,7 +148,8 @@ HELPER(describe)
 
 	if (got < (ssize_t)length || strcmp(text, guest_self()) != 0)
 		return 1;
-	if (memcmp(text + length, "--helper\0describe\0two words\0", 28) != 0 || got != (ssize_t)length + 28)
+	if (memcmp(text + length, "--helper\0describe\0two words\0", 28) != 0 ||
+	    got != (ssize_t)length + 28)
 		return 2;
 	got = guest_read_file("/proc/self/environ", text, sizeof text);
 	if (got != 8 || memcmp(text, "A=1\0BC=\0", 8) != 0)
@@ -153,7 +159,8 @@ HELPER(describe)
 
 TEST("are cmdline and environ as given to execve, ended by zeros?")
 {
-	char **args = guest_exec_args("describe", "two words", NULL), *env[] = { "A=1", "BC=", NULL };
+	char **args = guest_exec_args("describe", "two words", NULL),
+	     *env[] = { "A=1", "BC=", NULL };
 	pid_t pid;
 
 	CHILD(pid)
@@ -302,7 +309,8 @@ TEST("does /proc/self/limits show what setrlimit set?")
 	CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
 	read_text("/proc/self/limits");
 	CHECK(strstr(text, "Max open files") != NULL);
-	CHECK_EQ(sscanf(strstr(text, "Max open files"), "Max open files %d %d files", &soft, &hard), 2);
+	CHECK_EQ(sscanf(strstr(text, "Max open files"), "Max open files %d %d files", &soft, &hard),
+		 2);
 	CHECK_EQ(soft, 123);
 	CHECK_EQ(hard, 456);
 }
@@ -326,7 +334,8 @@ TEST("does statm count pages, of size and resident, as memory is touched?")
 
 TEST("does meminfo give total, free and available memory that fit together, and sysinfo agree?")
 {
-	long total = atol(field("/proc/meminfo", "MemTotal")), free = atol(field("/proc/meminfo", "MemFree"));
+	long total = atol(field("/proc/meminfo", "MemTotal")),
+	     free = atol(field("/proc/meminfo", "MemFree"));
 	long available = atol(field("/proc/meminfo", "MemAvailable"));
 	struct sysinfo info;
 
@@ -366,7 +375,8 @@ TEST("do uptime, loadavg, version, filesystems and mounts have their formats?")
 	CHECK_EQ(sscanf(read_text("/proc/uptime"), "%lf %lf", &up, &idle), 2);
 	CHECK(up > 0);
 	CHECK_RANGE(up - guest_now_ns() / 1e9, -5, 5);
-	CHECK_EQ(sscanf(read_text("/proc/loadavg"), "%lf %lf %lf %*d/%*d %*d", &load, &load, &load), 3);
+	CHECK_EQ(sscanf(read_text("/proc/loadavg"), "%lf %lf %lf %*d/%*d %*d", &load, &load, &load),
+		 3);
 	CHECK_OK(uname(&name));
 	read_text("/proc/version");
 	CHECK(strstr(text, name.release) != NULL);
@@ -446,8 +456,17 @@ TEST("can a process read another's memory by /proc/PID/mem when it may?")
 TEST("do /dev and /sys have what programs look for?")
 {
 	static const char *const names[] = {
-		"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/tty", "/dev/ptmx",
-		"/dev/pts", "/dev/console", "/sys/devices/system/cpu/online", "/sys/devices/system/cpu",
+		"/dev/null",
+		"/dev/zero",
+		"/dev/full",
+		"/dev/random",
+		"/dev/urandom",
+		"/dev/tty",
+		"/dev/ptmx",
+		"/dev/pts",
+		"/dev/console",
+		"/sys/devices/system/cpu/online",
+		"/sys/devices/system/cpu",
 	};
 
 	for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {

@@ -1,6 +1,6 @@
 /*
- * Terminals, on pseudo-terminals: line editing, echo, raw mode, signals from the keyboard, window size, sessions and the
- * controlling terminal, background reading and writing, and hanging up.
+ * Terminals, on pseudo-terminals: line editing, echo, raw mode, signals from the keyboard, window
+ * size, sessions and the controlling terminal, background reading and writing, and hanging up.
  */
 #include "guest.h"
 

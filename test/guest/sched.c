@@ -1,6 +1,6 @@
 /*
- * Scheduling calls: sleeping, affinity, nice, policies and their permission, yield, getcpu; and that nobody starves.
- * Bounds on time are loose: the machine may be an emulated one.
+ * Scheduling calls: sleeping, affinity, nice, policies and their permission, yield, getcpu; and
+ * that nobody starves. Bounds on time are loose: the machine may be an emulated one.
  */
 #include "guest.h"
 
@@ -52,7 +52,8 @@ TEST("does clock_nanosleep take absolute times, past ones included, on both cloc
 		when.tv_sec = 1;
 		CHECK_EQ(clock_nanosleep(clocks[i], TIMER_ABSTIME, &when, NULL), 0);
 	}
-	CHECK_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &(struct timespec){ 0, 1 }, NULL), EINVAL);
+	CHECK_EQ(clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &(struct timespec){ 0, 1 }, NULL),
+		 EINVAL);
 	CHECK_EQ(clock_nanosleep(77, 0, &(struct timespec){ 0, 1 }, NULL), EINVAL);
 }
 
@@ -82,6 +83,7 @@ TEST("can a thread be bound to each processor in turn, and does getcpu agree?")
 
 TEST("is affinity inherited by fork, kept by exec's caller, and set for another thread by its id?")
 {
+	struct guest_gate gate = guest_gate();
 	cpu_set_t all, one, got;
 	pid_t pid;
 
@@ -95,8 +97,10 @@ TEST("is affinity inherited by fork, kept by exec's caller, and set for another 
 	CHILD(pid) {
 		CHECK_OK(sched_getaffinity(0, sizeof got, &got));
 		CHECK(CPU_EQUAL(&got, &one));
+		guest_gate_open(&gate);
 		pause();
 	}
+	guest_gate_pass(&gate);
 	CHECK_OK(sched_setaffinity(pid, sizeof all, &all));
 	CHECK_OK(sched_getaffinity(pid, sizeof got, &got));
 	CHECK(CPU_EQUAL(&got, &all));
@@ -245,7 +249,9 @@ static void *spin(void *arg)
 	return NULL;
 }
 
-TEST_LIMIT("do twice as many spinning threads as processors all get time, and a sleeper wakes among them?", 60)
+TEST_LIMIT("do twice as many spinning threads as processors all get time, and a sleeper wakes "
+	   "among them?",
+	   60)
 {
 	int count = 2 * guest_processors();
 	pthread_t threads[16];
@@ -304,7 +310,8 @@ TEST("does process time advance while spinning and stand while sleeping?")
 	CHECK_OK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &middle));
 	guest_sleep_ms(200);
 	CHECK_OK(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after));
-	CHECK_RANGE((middle.tv_sec - before.tv_sec) * 1000000000LL + middle.tv_nsec - before.tv_nsec,
+	CHECK_RANGE((middle.tv_sec - before.tv_sec) * 1000000000LL + middle.tv_nsec -
+			    before.tv_nsec,
 		    5000000, 5000000000);
 	CHECK_RANGE((after.tv_sec - middle.tv_sec) * 1000000000LL + after.tv_nsec - middle.tv_nsec,
 		    0, 100000000);

@@ -1,6 +1,6 @@
 /*
- * Signals the processor causes (division, illegal instruction, breakpoint, bad addresses), alternate stacks, and what
- * happens when delivering a signal is itself impossible.
+ * Signals the processor causes (division, illegal instruction, breakpoint, bad addresses),
+ * alternate stacks, and what happens when delivering a signal is itself impossible.
  */
 #include "guest.h"
 
@@ -119,11 +119,13 @@ TEST("does single-stepping over a system call and over a fork survive?")
 	CHECK_OK(sigaction(SIGTRAP, &action, NULL));
 	asm volatile("pushfq; orl $0x100, (%%rsp); popfq\n"
 		     "mov $39, %%eax; syscall; nop\n"
-		     "pushfq; andl $~0x100, (%%rsp); popfq" ::: "memory", "cc", "rax", "rcx", "r11");
+		     "pushfq; andl $~0x100, (%%rsp); popfq" ::
+			     : "memory", "cc", "rax", "rcx", "r11");
 	CHECK_RANGE(steps, 4, 9);
 	asm volatile("pushfq; orl $0x100, (%%rsp); popfq\n"
 		     "mov $57, %%eax; syscall; nop\n"
-		     "pushfq; andl $~0x100, (%%rsp); popfq" : "=a"(pid) :: "memory", "cc", "rcx", "r11");
+		     "pushfq; andl $~0x100, (%%rsp); popfq"
+		     : "=a"(pid)::"memory", "cc", "rcx", "r11");
 	if (pid == 0)
 		_exit(steps > 4 ? 0 : 1);
 	CHECK_EXIT(pid, 0);
@@ -160,7 +162,8 @@ TEST("is an unaligned access with the alignment flag set SIGBUS BUS_ADRALN?")
 	catch_fault(SIGBUS, 0);
 	FAULTS(asm volatile("pushfq; orl $0x40000, (%%rsp); popfq\n"
 			    "movl 1(%0), %%eax\n"
-			    "pushfq; andl $~0x40000, (%%rsp); popfq" :: "r"(buffer) : "eax", "memory", "cc"),
+			    "pushfq; andl $~0x40000, (%%rsp); popfq" ::"r"(buffer)
+			    : "eax", "memory", "cc"),
 	       SIGBUS, BUS_ADRALN);
 }
 
@@ -239,7 +242,8 @@ TEST("is a stack too small ENOMEM, with wrong flags EINVAL, at a bad pointer EFA
 
 TEST("does a signal that cannot be delivered, for want of a stack, end the process with SIGSEGV?")
 {
-	static void *const bad[] = { (void *)16, (void *)0xffff888000000000, (void *)0x1234567800000000 };
+	static void *const bad[] = { (void *)16, (void *)0xffff888000000000,
+				     (void *)0x1234567800000000 };
 
 	for (unsigned i = 0; i < 3; i++) {
 		pid_t pid;

@@ -1,6 +1,7 @@
 /*
- * rt_sigreturn with frames a program has changed: what a debugger or garbage collector may do to its own registers works,
- * and what would harm the kernel ends the process with SIGSEGV, nothing more.
+ * rt_sigreturn with frames a program has changed: what a debugger or garbage collector may do to
+ * its own registers works, and what would harm the kernel ends the process with SIGSEGV, nothing
+ * more.
  */
 #include "guest.h"
 
@@ -124,7 +125,8 @@ TEST("do selectors of the kernel, null, data and nonsense in the frame give nobo
 {
 	int status;
 
-	/* Linux forces the user's privilege level on cs and ss, so that some of these fault and some do not. */
+	/* Linux forces the user's privilege level on cs and ss, so that some of these fault and
+	 * some do not. */
 	CHECK_ENDS(cs_kernel, SIGSEGV);
 	CHECK_ENDS(cs_null, SIGSEGV);
 	CHECK_ENDS(cs_wild, SIGSEGV);
@@ -182,7 +184,8 @@ TEST("is a stack pointer of zero or in the kernel SIGSEGV when used?")
 	CHECK_ENDS(rsp_kernel, SIGSEGV);
 }
 
-/* The words of the xsave area: fxsave image, then at 464 what software knows, then at 512 the header. */
+/* The words of the xsave area: fxsave image, then at 464 what software knows, then at 512 the
+ * header. */
 static uint32_t *state_words(ucontext_t *user)
 {
 	return (uint32_t *)user->uc_mcontext.fpregs;
@@ -377,11 +380,13 @@ TEST("are all changed general registers taken over?")
 
 	change = set_registers;
 	CHECK_OK(sigaction(SIGUSR1, &action, NULL));
-	asm volatile("syscall\n"
-		     "mov %%r8, (%%rbx); mov %%r9, 8(%%rbx); mov %%r10, 16(%%rbx); mov %%r12, 32(%%rbx)\n"
-		     "mov %%r13, 40(%%rbx); mov %%r14, 48(%%rbx); mov %%r15, 56(%%rbx)"
-		     :: "a"(SYS_tkill), "D"(syscall(SYS_gettid)), "S"(SIGUSR1), "b"(registers_seen)
-		     : "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory");
+	asm volatile(
+		"syscall\n"
+		"mov %%r8, (%%rbx); mov %%r9, 8(%%rbx); mov %%r10, 16(%%rbx); mov %%r12, "
+		"32(%%rbx)\n"
+		"mov %%r13, 40(%%rbx); mov %%r14, 48(%%rbx); mov %%r15, 56(%%rbx)" ::"a"(SYS_tkill),
+		"D"(syscall(SYS_gettid)), "S"(SIGUSR1), "b"(registers_seen)
+		: "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "memory");
 	for (int i = 0; i < 8; i++) {
 		if (i != 3)
 			CHECK_EQ(registers_seen[i], 0x1000 + i);

@@ -1,6 +1,6 @@
 /*
- * Signals between processes: actions and their flags, masks, queueing and order, interrupted and restarted calls,
- * waiting for signals, stopping and continuing, permission.
+ * Signals between processes: actions and their flags, masks, queueing and order, interrupted and
+ * restarted calls, waiting for signals, stopping and continuing, permission.
  */
 #include "guest.h"
 
@@ -191,7 +191,8 @@ TEST("are default actions right: which signals end a process, and which are igno
 		int status;
 		pid_t pid;
 
-		if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN || signal == SIGTTOU)
+		if (signal == SIGSTOP || signal == SIGTSTP || signal == SIGTTIN ||
+		    signal == SIGTTOU)
 			continue;
 		CHILD(pid) {
 			syscall(SYS_kill, getpid(), signal);
@@ -313,7 +314,8 @@ TEST("are poll, nanosleep, sigsuspend, pause and epoll EINTR even with SA_RESTAR
 	CHECK_ERRNO(sigsuspend(&none), EINTR);
 }
 
-TEST("is a futex wait without a time limit restarted with SA_RESTART, and EINTR without or with one?")
+TEST("is a futex wait without a time limit restarted with SA_RESTART, and EINTR without or with "
+	"one?")
 {
 	struct timespec ten = { 10, 0 };
 	int *word = guest_shared(PAGE);

@@ -1,6 +1,7 @@
 /*
- * POSIX threads as a C library builds them on clone and futex: mutexes, condition variables, read-write locks, barriers,
- * semaphores, robust and process-shared ones, cancellation, thread-local storage.
+ * POSIX threads as a C library builds them on clone and futex: mutexes, condition variables,
+ * read-write locks, barriers, semaphores, robust and process-shared ones, cancellation,
+ * thread-local storage.
  */
 #include "guest.h"
 

@@ -1,6 +1,7 @@
 /*
- * Clocks, interval timers, POSIX timers, timerfd, and the accounting calls: that the vDSO and the system call agree, that
- * time never runs backwards, and that timers fire when and as often as asked.
+ * Clocks, interval timers, POSIX timers, timerfd, and the accounting calls: that the vDSO and the
+ * system call agree, that time never runs backwards, and that timers fire when and as often as
+ * asked.
  */
 #include "guest.h"
 
@@ -67,7 +68,8 @@ TEST("are coarse clocks behind the fine ones by little, and resolutions sane?")
 {
 	struct timespec resolution;
 
-	CHECK_RANGE(by_library(CLOCK_REALTIME) - by_library(CLOCK_REALTIME_COARSE), -20000000, 1000000000);
+	CHECK_RANGE(by_library(CLOCK_REALTIME) - by_library(CLOCK_REALTIME_COARSE), -20000000,
+		    1000000000);
 	CHECK_RANGE(by_library(CLOCK_MONOTONIC) - by_library(CLOCK_MONOTONIC_COARSE), -20000000,
 		    1000000000);
 	CHECK_OK(clock_getres(CLOCK_MONOTONIC, &resolution));
@@ -87,13 +89,15 @@ static void *watch_clock(void *arg)
 	int64_t mine = 0;
 
 	while (!stop) {
-		int64_t seen = __atomic_load_n(&latest, __ATOMIC_ACQUIRE), now = by_library(CLOCK_MONOTONIC);
+		int64_t seen = __atomic_load_n(&latest, __ATOMIC_ACQUIRE),
+			now = by_library(CLOCK_MONOTONIC);
 
 		if (now < seen || now < mine)
 			return (void *)1;
 		mine = now;
-		while (now > seen && !__atomic_compare_exchange_n(&latest, &seen, now, false,
-								  __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		while (now > seen &&
+		       !__atomic_compare_exchange_n(&latest, &seen, now, false, __ATOMIC_RELEASE,
+						    __ATOMIC_RELAXED))
 			;
 	}
 	return arg;
@@ -195,7 +199,8 @@ TEST("does a POSIX timer signal with its value, periodically, until deleted?")
 	struct sigaction action = { .sa_sigaction = note_timer, .sa_flags = SA_SIGINFO };
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN,
 				  .sigev_value = { .sival_int = 1234 } };
-	struct itimerspec times = { .it_value = { 0, 10000000 }, .it_interval = { 0, 10000000 } }, got;
+	struct itimerspec times = { .it_value = { 0, 10000000 }, .it_interval = { 0, 10000000 } },
+			  got;
 	timer_t timer;
 	int count;
 
@@ -273,7 +278,8 @@ TEST("are POSIX timers not inherited by fork's child?")
 TEST("does timerfd count expirations, block, poll, and give EAGAIN when none?")
 {
 	int fd = CHECK_OK(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC));
-	struct itimerspec times = { .it_value = { 0, 10000000 }, .it_interval = { 0, 10000000 } }, got;
+	struct itimerspec times = { .it_value = { 0, 10000000 }, .it_interval = { 0, 10000000 } },
+			  got;
 	struct pollfd poller = { .fd = fd, .events = POLLIN };
 	uint64_t count;
 

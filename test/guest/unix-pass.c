@@ -1,6 +1,6 @@
 /*
- * Descriptors and credentials sent through AF_UNIX sockets, cycles of sockets in flight included, and hostile control
- * messages.
+ * Descriptors and credentials sent through AF_UNIX sockets, cycles of sockets in flight included,
+ * and hostile control messages.
  */
 #include "guest.h"
 
@@ -169,7 +169,8 @@ TEST("are sockets that only hold each other in flight (cycles) collected?")
 		CHECK_OK(close(b[1]));
 	}
 	CHECK_OK(close(ends[1]));
-	/* The end of the pipe shows that nobody holds its writing side any more; a closing socket may start the search. */
+	/* The end of the pipe shows that nobody holds its writing side any more; a closing socket
+	 * may start the search. */
 	CHECK_OK(fcntl(ends[0], F_SETFL, O_NONBLOCK));
 	CHECK_SOON(({
 		CHECK_OK(close(CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0))));
@@ -213,8 +214,11 @@ TEST("are credentials attached with SO_PASSCRED, and may only root forge them?")
 	CHILD(pid) {
 		CHECK_OK(guest_become_user());
 		CHECK_EQ(write(pair[0], "x", 1), 1);
-		control = (struct credentials_message){ { .cmsg_len = CMSG_LEN(sizeof(struct ucred)),
-			.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS }, { 1, 0, 0 } };
+		control =
+			(struct credentials_message){ { .cmsg_len = CMSG_LEN(sizeof(struct ucred)),
+							.cmsg_level = SOL_SOCKET,
+							.cmsg_type = SCM_CREDENTIALS },
+						      { 1, 0, 0 } };
 		header.msg_control = &control;
 		header.msg_controllen = CMSG_SPACE(sizeof(struct ucred));
 		CHECK_ERRNO(syscall(SYS_sendmsg, pair[0], &header, 0), EPERM);

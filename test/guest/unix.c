@@ -1,6 +1,7 @@
 /*
- * AF_UNIX sockets: streams, datagrams, sequenced packets, names in the file system and abstract ones, passing descriptors
- * and credentials, shutting down, and every way for the other side to be gone.
+ * AF_UNIX sockets: streams, datagrams, sequenced packets, names in the file system and abstract
+ * ones, passing descriptors and credentials, shutting down, and every way for the other side to be
+ * gone.
  */
 #include "guest.h"
 
@@ -144,11 +145,13 @@ TEST("are wrong families, types and protocols refused by name?")
 	CHECK_ERRNO(accept(pair[0], NULL, NULL), EOPNOTSUPP);
 }
 
-TEST("are abstract names apart from files, of any bytes, gone with their socket, chosen by autobind?")
+TEST("are abstract names apart from files, of any bytes, gone with their socket, chosen by "
+	"autobind?")
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0guest\0abstract" }, got;
 	socklen_t length = 2 + 15, got_length = sizeof got;
-	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0)), other = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0)),
+	    other = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
 
 	CHECK_OK(bind(fd, (void *)&name, length));
 	CHECK_ERRNO(bind(other, (void *)&name, length), EADDRINUSE);
@@ -199,7 +202,8 @@ TEST("do datagrams keep their bounds and sender, truncate, and refuse when nobod
 	struct msghdr header = { 0 };
 	char got[8] = "";
 	struct iovec vector = { got, 3 };
-	int receiver = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0)), sender = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
+	int receiver = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0)),
+	    sender = CHECK_OK(socket(AF_UNIX, SOCK_DGRAM, 0));
 
 	guest_scratch();
 	CHECK_OK(bind(receiver, (void *)&name, sizeof name));

@@ -1,6 +1,6 @@
 /*
- * exit and wait: statuses and signals as wait4 and waitid report them, zombies, orphans, stopped and continued
- * children, exit_group with threads, and what is accounted to whom.
+ * exit and wait: statuses and signals as wait4 and waitid report them, zombies, orphans, stopped
+ * and continued children, exit_group with threads, and what is accounted to whom.
  */
 #include "guest.h"
 
@@ -25,7 +25,9 @@ TEST("does wait report each exit status from 0 to 255, of which only the low byt
 
 TEST("does wait report the killing signal, and the core bit only with a core file allowed?")
 {
-	static const int signals[] = { SIGHUP, SIGKILL, SIGTERM, SIGUSR1, SIGPIPE, SIGALRM, 34, 64 };
+	static const int signals[] = {
+		SIGHUP, SIGKILL, SIGTERM, SIGUSR1, SIGPIPE, SIGALRM, 34, 64
+	};
 	pid_t pid;
 
 	for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) {
