@@ -172,9 +172,11 @@ TEST(zstd_notices_corruption)
 
 TEST(zstd_refuses_offsets_before_the_start)
 {
-	/* One literal, then a match of three from further back than an offset code of 2 or 3 says. */
-	unsigned char frame[] = {0x28, 0xb5, 0x2f, 0xfd, 0, 0,    1 | 2 << 1 | 8 << 3, 0, 0,
-				 1 << 3, 'a', 1, 0x54, 1, 2, 0, 1 << 2};
+	/* One literal, then a match of three from 1 back, and from 5 back. */
+	static const unsigned char frame[] = {
+		0x28, 0xb5, 0x2f, 0xfd, 0, 0, 1 | 2 << 1 | 8 << 3, 0, 0, /* headers */
+		1 << 3, 'a', 1, 0x54, 1, 2, 0, 1 << 2,
+	};
 	size_t consumed = 0;
 
 	memcpy(packed, frame, sizeof(frame));

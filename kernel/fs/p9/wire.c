@@ -134,12 +134,16 @@ int p9_check_reply(struct p9_buffer *b, size_t bytes, enum p9_type type, uint16_
 
 	b->at = 0;
 	b->bad = false;
-	b->capacity = bytes;
+	/* What a device says that it wrote may be more than there is room for, and for a read it is:
+	 * the data is elsewhere. */
+	if (bytes < b->capacity)
+		b->capacity = bytes;
 	size = p9_get32(b);
 	got = p9_get8(b);
 	if (p9_get16(b) != tag || b->bad || size < P9_HEADER_BYTES || size > bytes)
 		return -EIO;
-	b->capacity = size;
+	if (size < b->capacity)
+		b->capacity = size;
 	if (got == (uint8_t)(type + 1))
 		return 0;
 	if (got != P9_RLERROR)
