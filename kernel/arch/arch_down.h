@@ -31,9 +31,13 @@ size_t arch_backtrace(uint64_t frame_pointer, uint64_t *pcs, size_t max);
 /* --- start-up, in this order, on the boot processor ------------------------------------------ */
 
 void arch_init_machine(void);		/* after mem_init(): tables, interrupt controllers, clock */
-/* Starts the other processors; each arrives in cpu_secondary_start(). Returns when all have come,
- * or did not in time. Interrupts on. */
+/*
+ * Starts the other processors, and does not wait: they come up while the boot goes on. join waits
+ * until all have come, or did not in time, raises cpu_count and lets them into
+ * cpu_secondary_start(). Interrupts on.
+ */
 void arch_start_processors(void);
+void arch_join_processors(void);
 
 /* --- interrupt lines (core/irq.h) ------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /*
- * What may sleep: caches, file systems, devices. Runs in a kernel thread with all processors up.
+ * What may sleep: caches, file systems, devices. Runs in a kernel thread.
  */
+#include "arch/arch_down.h"
 #include "boot/boot_internal.h"
 #include "dev/tty/tty.h"
 #include "dev/virtio/virtio.h"
@@ -19,7 +20,6 @@
 
 const struct init_call init_late[] = {
 	CALL(log_thread_start, "from here on logging costs no time"),
-	CALL(worker_init, "deferred work, which drivers and file systems use"),
 	CALL(space_init, "address spaces and the page cache, which files live in"),
 	CALL(vfs_init, "names, mounts and open files, before what registers with them"),
 	CALL(tmpfs_init, "the first root's type, and devfs's store"),
@@ -30,6 +30,8 @@ const struct init_call init_late[] = {
 	CALL(p9_init, "a mount type; its devices come with virtio_init"),
 	CALL(tty_init, "terminals and the console's node"),
 	CALL(proc_init, "processes; needs files, and file systems know no process"),
+	CALL(arch_join_processors, "they came up meanwhile; from here on all run"),
+	CALL(worker_init, "deferred work, a thread for each processor; drivers use it"),
 	CALL(virtio_init, "finds devices; their drivers make nodes"),
 	CALL(root_mount, "the first root with the archive's files"),
 	CALL(first_process_prepare, "reads its words before unknown ones are named"),

@@ -6,7 +6,7 @@
  *   init_thread()    a kernel thread: init_late, in which calls may sleep, then the tests that
  *                    the command line asks for, then the first process
  *
- * The other processors come up between the two and go straight to their idle loops.
+ * The other processors are started between the two, and joined in the course of the second.
  */
 #include "arch/arch_down.h"
 #include "arch/arch_up.h"
@@ -34,8 +34,8 @@ static void init_thread(void *arg)
 	if (cmdline_has("panic-test"))
 		panic("panic-test on the command line");
 	cmdline_log_unknown();
-	log_info("boot: the first process at %llu us",
-		 (unsigned long long)clock_ns() / NSEC_PER_USEC);
+	log_info("boot: the first process at %llu us, %u processors",
+		 (unsigned long long)clock_ns() / NSEC_PER_USEC, cpu_count);
 	first_process_start();
 }
 
@@ -46,8 +46,6 @@ void kernel_start(void)
 	run(init_early);
 	arch_irq_enable();
 	arch_start_processors();
-	log_info("boot: %u processors at %llu us", cpu_count,
-		 (unsigned long long)clock_ns() / NSEC_PER_USEC);
 	thread = thread_create_kernel("boot", init_thread, NULL);
 	VERIFY(thread != NULL);
 	sched_start(thread);

@@ -198,6 +198,7 @@ void arch_console_write(const char *text, size_t n) { fwrite(text, 1, n, stderr)
 size_t arch_backtrace(uint64_t frame_pointer, uint64_t *pcs, size_t max) { return 0; }
 void arch_init_machine(void) { }
 void arch_start_processors(void) { }
+void arch_join_processors(void) { }
 uint64_t arch_random_seed(void) { return 42; }
 uint64_t arch_hwcap(void) { return 0; }
 size_t arch_vdso_image(phys_t *start) { return 0; }

@@ -4,8 +4,8 @@
  *
  * All are started at once and come up in any order; each finds its number by its APIC id and its
  * stack by its number. Processors are numbered as the firmware lists them, the boot processor 0.
- * cpu_count is raised as they come, in order, once all have come or the time is up: numbers of
- * processors that did not come are given to nobody, so online ones are 0..n-1.
+ * cpu_count is raised when they are joined: the numbers from the first that did not come on are
+ * given to nobody, so online ones are 0..n-1.
  */
 #include "arch/x86_64/smp.h"
 
@@ -34,6 +34,7 @@ extern const char trampoline[], trampoline_end[];
 static uint64_t trampoline_page;
 static atomic32_t arrived;		/* mask of processors that wait for `go` */
 static atomic32_t go;
+static uint32_t prepared = 1;		/* numbers given out; boot thread */
 static void *ap_ist[CPU_MAX][IST_COUNT];
 
 void ap_start(uint32_t id) noreturn_fn;
@@ -105,8 +106,6 @@ static void wait_for(uint32_t mask, uint64_t ns)
 
 static void start(uint32_t count)
 {
-	uint32_t all = (1u << count) - 2;
-
 	for (uint32_t id = 1; id < count; id++)
 		apic_send_init(cpu_archs[id].apic_id);
 	/* Real processors need the pause; emulated ones are ready at once. */
@@ -114,35 +113,47 @@ static void start(uint32_t count)
 		x86_delay_us(INIT_WAIT_US);
 	for (uint32_t id = 1; id < count; id++)
 		apic_send_startup(cpu_archs[id].apic_id, (uint32_t)trampoline_page);
-	if (cpu_features.hypervisor == HYPERVISOR_NONE) {
-		wait_for(all, 200 * NSEC_PER_USEC);
-		for (uint32_t id = 1; id < count; id++)
-			if ((atomic32_load(&arrived) & 1u << id) == 0)
-				apic_send_startup(cpu_archs[id].apic_id, (uint32_t)trampoline_page);
-	}
-	wait_for(all, PATIENCE_NS);
+}
+
+/* The second start-up IPI that real processors may need. */
+static void start_again(uint32_t count)
+{
+	for (uint32_t id = 1; id < count; id++)
+		if ((atomic32_load(&arrived) & 1u << id) == 0)
+			apic_send_startup(cpu_archs[id].apic_id, (uint32_t)trampoline_page);
 }
 
 void arch_start_processors(void)
 {
-	uint32_t count, online = 1;
-
 	if (machine.processor_count <= 1)
 		return;
 	if (trampoline_page == 0) {
 		log_warn("no page below 640 KiB: only one processor is used");
 		return;
 	}
-	count = prepare_all();
+	prepared = prepare_all();
 	memcpy(phys_to_virt(phys(trampoline_page)), trampoline,
 	       (size_t)(trampoline_end - trampoline));
-	start(count);
-	while (online < count && (atomic32_load_acquire(&arrived) & 1u << online) != 0)
+	start(prepared);
+}
+
+void arch_join_processors(void)
+{
+	uint32_t online = 1;
+
+	if (prepared <= 1)
+		return;
+	if (cpu_features.hypervisor == HYPERVISOR_NONE) {
+		wait_for((1u << prepared) - 2, 200 * NSEC_PER_USEC);
+		start_again(prepared);
+	}
+	wait_for((1u << prepared) - 2, PATIENCE_NS);
+	while (online < prepared && (atomic32_load_acquire(&arrived) & 1u << online) != 0)
 		cpus[online++].online = true;
 	if (online < machine.processor_count)
 		log_warn("%u of %u processors came up", online, machine.processor_count);
 	store_release(&cpu_count, online);
 	atomic32_store_release(&go, 1);
-	for (uint32_t id = 1; id < count; id++)
+	for (uint32_t id = 1; id < prepared; id++)
 		arch_ipi_send(id, IPI_CALL);
 }
