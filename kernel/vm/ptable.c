@@ -343,6 +343,23 @@ pte_t ptable_lookup(struct page *root, uint64_t address, bool *writable)
 	}
 }
 
+bool ptable_is_private(struct page *root, uint64_t address)
+{
+	struct page *page = root;
+
+	for (unsigned int level = PTE_LEVELS;; level--) {
+		pte_t e = pte_load(entries_of(page) + pte_index(address, level));
+
+		if (pte_is_none(e) || (is_leaf(e, level) && pte_is_special(e)))
+			return false;
+		page = pte_page(e);
+		if (page_count(page) != 1)
+			return false;
+		if (is_leaf(e, level))
+			return true;
+	}
+}
+
 bool ptable_next(struct page *root, uint64_t *address, uint64_t end, pte_t *entry)
 {
 	while (*address < end) {

@@ -60,6 +60,8 @@ void ptable_replace(const struct ptable_path *path, pte_t entry, struct gather *
 
 /* The leaf entry for an address, none if there is none; *writable: a write would pass the walk. */
 pte_t ptable_lookup(struct page *root, uint64_t address, bool *writable);
+/* Nobody else holds the leaf's frame or a table on the way to it. */
+bool ptable_is_private(struct page *root, uint64_t address);
 /* The first leaf at or above *address and below end: its address and entry; false: none. */
 bool ptable_next(struct page *root, uint64_t *address, uint64_t end, pte_t *entry);
 /* Counted leaves in [start,end). */

@@ -24,9 +24,9 @@ static struct page *peek(struct space *space, uint64_t address, enum fault_acces
 		page = pte_page(e);
 		fits = pte_is_present(e) || force;
 		if (access == FAULT_WRITE)
-			fits = fits && (writable || (force && !pte_is_special(e) &&
-						     page->kind == PAGE_ANON &&
-						     page_count(page) == 1));
+			fits = fits && (writable || (force && page->kind == PAGE_ANON &&
+						     ptable_is_private(space_root(space),
+								       address)));
 		if (fits)
 			page_get(page);
 		else
