@@ -109,7 +109,9 @@ void emulator_start(struct emulator *emulator, const struct strings *command)
 
 bool emulator_has_ended(struct emulator *emulator)
 {
-	if (emulator->pid > 0 && waitpid(emulator->pid, &emulator->status, WNOHANG) == emulator->pid)
+	const pid_t pid = emulator->pid;
+
+	if (pid > 0 && waitpid(pid, &emulator->status, WNOHANG) == pid)
 		emulator->pid = -1;
 	return emulator->pid < 0;
 }

@@ -1,5 +1,5 @@
 /*
- * image.c - bootable images: the work is done by tools/setup/iso, which also installs what it needs.
+ * image.c - bootable images: tools/setup/iso does the work, and installs what it needs.
  */
 #include "image.h"
 

@@ -158,7 +158,7 @@ static bool holds_linux(const char *path)
 	if (fd < 0 || fstat(fd, &status) < 0)
 		die(STATUS_USAGE, "--kernel %s: %s", path, strerror(errno));
 	if (!S_ISREG(status.st_mode) || status.st_size < 0x1000)
-		die(STATUS_USAGE, "--kernel %s: not a kernel: needs an ELF file or a bzImage", path);
+		die(STATUS_USAGE, "--kernel %s: not a kernel: neither ELF nor bzImage", path);
 	data = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	close(fd);
 	if (data == MAP_FAILED)
@@ -168,7 +168,7 @@ static bool holds_linux(const char *path)
 	else if (memcmp(data, "\177ELF", 4) == 0)
 		result = memmem(data, (size_t)status.st_size, LINUX_MARK, strlen(LINUX_MARK));
 	else
-		die(STATUS_USAGE, "--kernel %s: not a kernel: needs an ELF file or a bzImage", path);
+		die(STATUS_USAGE, "--kernel %s: not a kernel: neither ELF nor bzImage", path);
 	munmap(data, (size_t)status.st_size);
 	return result;
 }

@@ -78,14 +78,14 @@ static char *escape_commas(const char *text)
 static void add_machine(struct strings *command, const struct options *options,
 			const struct kernel *kernel)
 {
-	const bool pit = text_has_word(options->append, "timer=pit");
+	const char *pit = text_has_word(options->append, "timer=pit") ? "on" : "off";
+	const char *firmware = kernel->is_linux ? "on" : "off";
 
 	strings_add(command, "-machine");
 	switch (options->machine) {
 	case MACHINE_MICROVM:
-		strings_addf(command, "microvm,acpi=%s,pic=%s,pit=%s,rtc=%s",
-			     kernel->is_linux ? "on" : "off", pit ? "on" : "off", pit ? "on" : "off",
-			     kernel->is_linux ? "on" : "off");
+		strings_addf(command, "microvm,acpi=%s,pic=%s,pit=%s,rtc=%s", firmware, pit, pit,
+			     firmware);
 		return;
 	case MACHINE_Q35:
 		strings_add(command, "q35,sata=off,smbus=off,vmport=off,usb=off");

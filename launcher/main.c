@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 static const char usage[] =
-	"usage: ./tine                                   a shell in Tine, or a demo without a terminal\n"
-	"       ./tine run [OPTIONS] -- CMD [ARG...]     run CMD in Tine; see ./tine run --help\n"
-	"       ./tine test [PATTERN...]                 the tests, all or those that match\n"
-	"       ./tine image iso FILE                    a bootable image\n";
+	"usage: ./tine                                a shell, or a demo without a terminal\n"
+	"       ./tine run [OPTIONS] -- CMD [ARG...]  run CMD in Tine; see ./tine run --help\n"
+	"       ./tine test [PATTERN...]              the tests, all or those that match\n"
+	"       ./tine image iso FILE                 a bootable image\n";
 
 struct verb {
 	const char *name;

@@ -25,18 +25,20 @@ enum {
 #define GDB_PORT	1234
 
 static const struct argp_option run_options[] = {
-	{ "root", KEY_ROOT, "DIR", 0, "the file system it sees (default: the built-in image); nothing "
-	  "in DIR changes", 0 },
+	{ "root", KEY_ROOT, "DIR", 0, "the file system it sees (default: the built-in image); "
+	  "nothing in DIR changes", 0 },
 	{ "rw", KEY_RW, NULL, 0, "let writes reach DIR", 0 },
 	{ "smp", KEY_SMP, "N", 0, "processors, 1 to 16 (default 1)", 0 },
 	{ "memory", KEY_MEMORY, "SIZE", 0, "memory, 32M to 16G (default 512M)", 0 },
-	{ "kernel", KEY_KERNEL, "tine|linux|PATH", 0, "the kernel: ours, Debian's, or an ELF or bzImage "
-	  "file", 0 },
+	{ "kernel", KEY_KERNEL, "tine|linux|PATH", 0, "the kernel: ours, Debian's, or an ELF or "
+	  "bzImage file", 0 },
 	{ "icount", KEY_ICOUNT, NULL, 0, "deterministic: virtual time counts instructions", 0 },
 	{ "append", KEY_APPEND, "WORDS", 0, "words for the kernel's command line", 0 },
 	{ "log", KEY_LOG, "FILE", 0, "the kernel's log", 0 },
-	{ "gdb", KEY_GDB, "PORT", OPTION_ARG_OPTIONAL, "wait for a debugger (default port 1234)", 0 },
-	{ "machine", KEY_MACHINE, "microvm|q35|pc|auto", 0, "the virtual machine (default auto)", 0 },
+	{ "gdb", KEY_GDB, "PORT", OPTION_ARG_OPTIONAL, "wait for a debugger (default port 1234)",
+	  0 },
+	{ "machine", KEY_MACHINE, "microvm|q35|pc|auto", 0, "the virtual machine (default auto)",
+	  0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "end it after that time, with status 124", 0 },
 	{ "dry-run", KEY_DRY_RUN, NULL, 0, "print the emulator's command line and do nothing", 0 },
 	{ "no-net", KEY_NO_NET, NULL, 0, "no network device (there is none yet)", 0 },
@@ -50,8 +52,8 @@ static const struct argp_option run_options[] = {
 static const char run_doc[] =
 	"Runs CMD in Tine: its stdin, stdout and stderr are yours, and its exit status is returned "
 	"(128+N when signal N ended it)."
-	"\vOther statuses: 2 the command line is wrong, 124 the time was up, 125 the machine failed or "
-	"its kernel panicked, 126 CMD cannot be executed, 127 there is no CMD.";
+	"\vOther statuses: 2 the command line is wrong, 124 the time was up, 125 the machine "
+	"failed or its kernel panicked, 126 CMD cannot be executed, 127 there is no CMD.";
 
 static unsigned int parse_number(const char *text, const char *option, unsigned int lowest,
 				 unsigned int highest)
@@ -158,8 +160,8 @@ static error_t parse_other(int key, char *argument, struct argp_state *state)
 	case ARGP_KEY_NO_ARGS:
 		die(STATUS_USAGE, "run: no command; try ./tine run -- CMD [ARG...]");
 	case ARGP_KEY_ERROR:
-		die(STATUS_USAGE, "run: %s: unknown option, or its value is missing; see ./tine run "
-		    "--help", state->argv[state->next > 0 ? state->next - 1 : 0]);
+		die(STATUS_USAGE, "run: %s: unknown option, or its value is missing; "
+		    "see ./tine run --help", state->argv[state->next > 0 ? state->next - 1 : 0]);
 	default:
 		(void)argument;
 		return ARGP_ERR_UNKNOWN;
@@ -224,7 +226,8 @@ void options_default(struct options *options)
 void options_parse(struct options *options, int argc, char **argv)
 {
 	options_default(options);
-	argp_parse(&run_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS | ARGP_NO_HELP, NULL, options);
+	argp_parse(&run_argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS | ARGP_NO_HELP, NULL,
+		   options);
 	if (options->write && !options->root)
 		die(STATUS_USAGE, "--rw: needs --root DIR");
 }

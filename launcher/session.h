@@ -10,7 +10,7 @@
 enum session_end {
 	SESSION_EXITED,		/* the program did, with `status` */
 	SESSION_TIMEOUT,
-	SESSION_INTERRUPTED,	/* by a signal to the launcher that the guest could not take; `status` */
+	SESSION_INTERRUPTED,	/* by a signal to the launcher that the guest could not take */
 	SESSION_CRASHED,	/* the machine ended, and nobody told how the program did */
 };
 

@@ -104,7 +104,8 @@ static bool is_valid_head(const struct protocol_head *head)
 		return head->length <= PROTOCOL_DATA_MAX && head->stream < STREAM_COUNT &&
 		       head->stream != STREAM_STDIN;
 	case PROTOCOL_CREDIT:
-		return head->length == sizeof(struct protocol_credit) && head->stream < STREAM_COUNT;
+		return head->length == sizeof(struct protocol_credit) &&
+		       head->stream < STREAM_COUNT;
 	case PROTOCOL_CLOSE:
 		return head->length == 0 && head->stream < STREAM_COUNT;
 	case PROTOCOL_ERROR:

@@ -12,7 +12,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
 {
 	(void)context;
 	/* The process can do nothing else now, so it need not be async-signal-safe. */
-	printf("    signal %d at address %p, code %d: caught\n", number, info->si_addr, info->si_code);
+	printf("    signal %d at address %p, code %d: caught\n", number, info->si_addr,
+	       info->si_code);
 	fflush(stdout);
 	_exit(info->si_addr == (void *)(uintptr_t)ADDRESS ? 0 : 1);
 }

@@ -3,8 +3,8 @@
  *
  *	forkcost [ROUNDS]
  *
- * For each size: that much memory touched, then ROUNDS forks, each timed from the call to its return
- * in the parent; the child exits at once. One line a size: the median and the lowest.
+ * For each size: that much memory touched, then ROUNDS forks, each timed from the call to its
+ * return in the parent; the child exits at once. One line a size: the median and the lowest.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -55,7 +55,8 @@ static int measure(size_t mib, int rounds)
 {
 	static double times[ROUNDS_MAX];
 	const size_t bytes = mib * MIB;
-	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			    -1, 0);
 
 	if (memory == MAP_FAILED)
 		return 0;

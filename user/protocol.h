@@ -2,7 +2,7 @@
  * protocol.h - what the launcher on the host and init in the guest say to each other.
  *
  * One virtio-serial port named PROTOCOL_PORT carries frames both ways: a head of eight bytes, then
- * `length` bytes. All numbers are little-endian; both ends are x86-64, so structures go as they are.
+ * `length` bytes. All numbers are little-endian; both ends are x86-64: structures go as they are.
  *
  *	guest                                   host
  *	                                    <-  START      (sent at once; the port holds it)
@@ -28,7 +28,7 @@
 #define PROTOCOL_PORT		"tine"
 #define PROTOCOL_VERSION	1u
 #define PROTOCOL_WINDOW		(256u * 1024)
-/* Payload of a DATA frame; with its head it fits the 32 KiB that a virtio port takes in one write. */
+/* Payload of DATA; with its head it fits the 32 KiB that a virtio port takes in one write. */
 #define PROTOCOL_DATA_MAX	(32u * 1024 - 8)
 /* Payload of START, which carries argv and the environment. */
 #define PROTOCOL_START_MAX	(4u * 1024 * 1024)
@@ -54,7 +54,7 @@ enum protocol_stream {
 	STREAM_STDIN,
 	STREAM_STDOUT,
 	STREAM_STDERR,
-	STREAM_TERMINAL,	/* the pty, both ways; replaces each of the three that is a terminal */
+	STREAM_TERMINAL,	/* the pty, both ways; replaces those that are a terminal */
 	STREAM_COUNT,
 };
 
@@ -72,10 +72,10 @@ enum {
 	START_ANY_TERMINAL	= 7u,
 	/* The host's terminal translates newlines itself: the pty must not do it again. */
 	START_TERMINAL_PLAIN	= 1u << 3,
-	/* The 9p share PROTOCOL_ROOT_TAG becomes the root: below an overlay, or written to directly. */
+	/* The 9p share PROTOCOL_ROOT_TAG becomes the root: below an overlay, or written to. */
 	START_ROOT_OVERLAY	= 1u << 4,
 	START_ROOT_WRITE	= 1u << 5,
-	/* stdout and stderr are one file on the host: one pipe keeps what is written in its order. */
+	/* stdout and stderr are one file on the host: one pipe keeps the order of writes. */
 	START_STDERR_IS_STDOUT	= 1u << 6,
 };
 

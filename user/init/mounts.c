@@ -116,8 +116,8 @@ void mounts_modules(const char *list)
 static bool mount_share(uint32_t flags)
 {
 	/*
-	 * What lies below an overlay does not change while we run, so it may be cached freely. Shared
-	 * with a host that sees our writes, nothing may.
+	 * What lies below an overlay does not change while we run, so it may be cached freely.
+	 * Shared with a host that sees our writes, nothing may.
 	 */
 	const bool writable = flags & START_ROOT_WRITE;
 	const char *options = writable ?
@@ -145,7 +145,7 @@ static bool enter(const char *root)
 {
 	if (chdir(root) < 0)
 		return false;
-	/* Makes the mount table look as a booted system's does; chroot alone is enough to run in. */
+	/* Makes the mount table look as a booted system's does; chroot alone would do to run. */
 	(void)mount(".", "/", NULL, MS_MOVE, NULL);
 	return chroot(".") == 0 && chdir("/") == 0;
 }

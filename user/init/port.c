@@ -183,7 +183,8 @@ static bool is_valid_head(const struct protocol_head *head)
 		return head->length <= PROTOCOL_DATA_MAX &&
 		       (head->stream == STREAM_STDIN || head->stream == STREAM_TERMINAL);
 	case PROTOCOL_CREDIT:
-		return head->length == sizeof(struct protocol_credit) && head->stream < STREAM_COUNT;
+		return head->length == sizeof(struct protocol_credit) &&
+		       head->stream < STREAM_COUNT;
 	case PROTOCOL_CLOSE:
 		return head->length == 0 && head->stream < STREAM_COUNT;
 	case PROTOCOL_WINSIZE:

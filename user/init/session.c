@@ -253,8 +253,10 @@ static void take_frame(struct session *session, const struct protocol_head *head
 		break;
 	case PROTOCOL_WINSIZE:
 		memcpy(&winsize, payload, sizeof(winsize));
-		size = (struct winsize){ .ws_row = winsize.rows, .ws_col = winsize.columns,
-					 .ws_xpixel = winsize.x_pixels, .ws_ypixel = winsize.y_pixels };
+		size = (struct winsize){
+			.ws_row = winsize.rows, .ws_col = winsize.columns,
+			.ws_xpixel = winsize.x_pixels, .ws_ypixel = winsize.y_pixels,
+		};
 		if (session->terminal >= 0)
 			ioctl(session->terminal, TIOCSWINSZ, &size);
 		break;
@@ -369,9 +371,9 @@ void session_run(struct port *port, const struct child *child, struct protocol_e
 	struct session session = {
 		.port = port, .pid = child->pid, .terminal = child->terminal,
 		.out = {
-			{ .fd = child->output[0], .stream = STREAM_STDOUT, .credit = PROTOCOL_WINDOW },
-			{ .fd = child->output[1], .stream = STREAM_STDERR, .credit = PROTOCOL_WINDOW },
-			{ .fd = child->terminal, .stream = STREAM_TERMINAL, .credit = PROTOCOL_WINDOW },
+			{ .fd = child->output[0], .stream = STREAM_STDOUT },
+			{ .fd = child->output[1], .stream = STREAM_STDERR },
+			{ .fd = child->terminal, .stream = STREAM_TERMINAL },
 		},
 	};
 
@@ -379,9 +381,14 @@ void session_run(struct port *port, const struct child *child, struct protocol_e
 	inflows[IN_STDIN].stream = STREAM_STDIN;
 	inflows[IN_TERMINAL].fd = child->terminal;
 	inflows[IN_TERMINAL].stream = STREAM_TERMINAL;
+	for (int i = 0; i < OUT_COUNT; i++)
+		session.out[i].credit = PROTOCOL_WINDOW;
 	/* First what came along with START: poll() would not tell of it again. */
-	for (session_step(&session); !session.ended || !is_drained(&session); session_step(&session))
+	session_step(&session);
+	while (!session.ended || !is_drained(&session)) {
 		session_poll(&session);
+		session_step(&session);
+	}
 	result->by_signal = WIFSIGNALED(session.status);
 	result->value = (uint32_t)(result->by_signal ? WTERMSIG(session.status) :
 				   WEXITSTATUS(session.status));

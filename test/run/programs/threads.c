@@ -1,6 +1,7 @@
 /*
- * threads.c - a little of what programs use: threads with a mutex and a condition variable, a signal
- * between threads, a mapped file, an AF_UNIX socket pair, epoll, a pty. One line each; exit status 3.
+ * threads.c - a little of what programs use: threads with a mutex and a condition variable, a
+ * signal between threads, a mapped file, an AF_UNIX socket pair, epoll, a pty. One line each; exit
+ * status 3.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
