@@ -27,6 +27,10 @@
 
 extern char image_start[], image_text_end[], image_rodata_end[], image_end[], boot_stack_guard[];
 
+/* memory.S */
+void page_clear_by_words(void *page);
+void page_copy_by_words(void *to, const void *from);
+
 #define KERNEL_RW (PTE_PRESENT | PTE_WRITE | PTE_GLOBAL | PTE_NO_EXEC)
 #define KERNEL_RO (PTE_PRESENT | PTE_GLOBAL | PTE_NO_EXEC)
 #define KERNEL_RX (PTE_PRESENT | PTE_GLOBAL)
@@ -250,14 +254,20 @@ const void *paging_map_firmware(uint64_t start, size_t bytes)
 
 void arch_page_clear(void *page)
 {
-	uint64_t n = PAGE_SIZE / 8;
+	uint64_t n = PAGE_SIZE;
 
-	__asm__ volatile("rep stosq" : "+D"(page), "+c"(n) : "a"(0UL) : "memory");
+	if (!cpu_features.erms)
+		page_clear_by_words(page);
+	else
+		__asm__ volatile("rep stosb" : "+D"(page), "+c"(n) : "a"(0) : "memory");
 }
 
 void arch_page_copy(void *to, const void *from)
 {
-	uint64_t n = PAGE_SIZE / 8;
+	uint64_t n = PAGE_SIZE;
 
-	__asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
+	if (!cpu_features.erms)
+		page_copy_by_words(to, from);
+	else
+		__asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(n) : : "memory");
 }
