@@ -6,10 +6,13 @@
 #include "dev/tty/tty.h"
 #include "dev/virtio/virtio.h"
 #include "fs/devfs/devfs.h"
+#include "fs/epoll/epoll.h"
+#include "fs/eventfd.h"
 #include "fs/p9/p9.h"
 #include "fs/pipe.h"
 #include "fs/procfs/procfs.h"
 #include "fs/sysfs/sysfs.h"
+#include "fs/timerfd.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "proc/task.h"
 #include "sched/worker.h"
@@ -25,6 +28,9 @@ const struct init_call init_late[] = {
 	CALL(tmpfs_init, "the first root's type, and devfs's store"),
 	CALL(devfs_init, "before drivers make nodes"),
 	CALL(pipe_init, "pipes are files"),
+	CALL(eventfd_init, "counters as files"),
+	CALL(timerfd_init, "timers as files"),
+	CALL(epoll_init, "learns of files that go, so before there are any"),
 	CALL(procfs_init, "a mount type"),
 	CALL(sysfs_init, "a mount type"),
 	CALL(p9_init, "a mount type; its devices come with virtio_init"),
