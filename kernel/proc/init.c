@@ -147,17 +147,6 @@ int process_start_init(const char *path, const char *const argv[], const char *c
 
 /* --- another task's parts --------------------------------------------------------------------------------- */
 
-struct fdtable *task_get_fdtable(struct task *task)
-{
-	irq_state_t state = spin_lock_irqsave(&task->process->lock);
-	struct fdtable *t = task->fdtable;
-
-	if (t != NULL)
-		fdtable_get(t);
-	spin_unlock_irqrestore(&task->process->lock, state);
-	return t;
-}
-
 /* The view changes first, under the lock: whoever finds it there may still count it. */
 void task_set_space(struct task *task, struct space *space)
 {
@@ -177,15 +166,4 @@ struct space *task_get_space(struct task *task)
 		space_get(space);
 	spin_unlock_irqrestore(&task->process->lock, state);
 	return space;
-}
-
-struct fs_state *task_get_fs(struct task *task)
-{
-	irq_state_t state = spin_lock_irqsave(&task->process->lock);
-	struct fs_state *fs = task->fs;
-
-	if (fs != NULL)
-		fs_state_get(fs);
-	spin_unlock_irqrestore(&task->process->lock, state);
-	return fs;
 }

@@ -23,7 +23,7 @@ static void pidfd_release(struct file *file)
 }
 
 static const struct file_ops pidfd_ops = {
-	.name = "[pidfd]",
+	.name = "pidfd",
 	.poll = pidfd_poll,
 	.release = pidfd_release,
 	.stream = true,

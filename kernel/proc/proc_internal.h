@@ -7,6 +7,7 @@
  */
 #pragma once
 
+#include "proc/fs_state.h"
 #include "proc/task.h"
 
 /*
@@ -57,10 +58,8 @@ void process_notify_parent_locked(struct process *p, int signo, struct sigqueue_
 				  const struct abi_siginfo *info) REQUIRES(&process_tree_lock);
 
 must_check struct fs_state *fs_state_create(const struct path *root);
-void fs_state_set(struct fs_state *fs, struct path *which, const struct path *to);
 must_check struct fs_state *fs_state_copy(struct fs_state *from);	/* NULL: no memory */
 static inline void fs_state_get(struct fs_state *fs) { refcount_get(&fs->references); }
-void fs_state_put(struct fs_state *fs);
 
 /* --- signals -------------------------------------------------------------------------------- */
 

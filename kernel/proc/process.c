@@ -250,6 +250,24 @@ void fs_state_put(struct fs_state *fs)
 	slab_free(fs_cache, fs);
 }
 
+int fs_unshare(void)
+{
+	struct task *task = task_current();
+	struct fs_state *old = task->fs, *mine;
+	irq_state_t state;
+
+	if (refcount_read(&old->references) == 1)
+		return 0;
+	mine = fs_state_copy(old);
+	if (mine == NULL)
+		return -ENOMEM;
+	state = spin_lock_irqsave(&task->process->lock);
+	task->fs = mine;
+	spin_unlock_irqrestore(&task->process->lock, state);
+	fs_state_put(old);
+	return 0;
+}
+
 /* Replaces one of the two by a counted path. */
 void fs_state_set(struct fs_state *fs, struct path *which, const struct path *to)
 {

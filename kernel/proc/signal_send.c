@@ -18,7 +18,6 @@
 #include "abi/errno.h"
 #include "abi/wait.h"
 #include "core/fail_point.h"
-#include "core/ipi.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/slab.h"
@@ -221,7 +220,7 @@ bool signal_is_ignored(struct process *p, int signo)
 
 /*
  * Makes a thread look at its signals: ends its sleep, or interrupts its user mode. pending_signal
- * is stored before on_cpu is read; user_return() on the other side reads it with interrupts off, so
+ * is stored before the scheduler reads on_cpu; user_return() on the other side reads it with interrupts off, so
  * either it sees the flag or the interrupt arrives after it is back in user mode.
  */
 void signal_kick(struct thread *thread, bool fatal)
@@ -230,10 +229,7 @@ void signal_kick(struct thread *thread, bool fatal)
 	if (fatal)
 		write_once(thread->pending_kill, true);
 	full_barrier();
-	if (sched_wake_for_signal(thread, fatal))
-		return;
-	if (thread != thread_current() && read_once(thread->on_cpu))
-		ipi_reschedule(read_once(thread->cpu));
+	(void)sched_wake_for_signal(thread, fatal);
 }
 
 void signal_recalculate_locked(struct task *task)

@@ -92,6 +92,7 @@ struct process {
 	char *cmdline_note;
 	uint64_t personality;
 	int oom_score_adj;
+	bool membarrier_private;		/* registered for membarrier(2) */
 	bool auto_reaped;			/* nobody will wait for it; tree lock */
 	bool unkillable;			/* [I] PID 1: signals without a handler are dropped */
 	uint32_t posix_timer_next;
@@ -189,8 +190,9 @@ void task_exit(int status) noreturn_fn;
 must_check int process_start_init(const char *path, const char *const argv[], const char *const envp[]);
 void proc_init(void);
 void process_set_root(const struct path *root);		/* boot: PID 1's root and cwd */
-/* Parts of another task, counted; NULL when it has given them up. */
-struct fdtable *task_get_fdtable(struct task *task);
-struct fs_state *task_get_fs(struct task *task);
+/* Another task's space, counted; NULL when it has left it. More of that kind: task_access.h. */
 void fs_state_put(struct fs_state *fs);
+/* chdir, chroot: replaces fs->root or fs->cwd by *to, which is counted. */
+void fs_state_set(struct fs_state *fs, struct path *which, const struct path *to);
+must_check int fs_unshare(void);		/* of the current task; -ENOMEM */
 struct space *task_get_space(struct task *task);
