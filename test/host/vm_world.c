@@ -172,6 +172,7 @@ static const pte_t *walk_upper(uint64_t address, bool *writable)
 	pte_t *table = phys_to_virt(caches[cpu_id()].root);
 
 	if (w->leaf_table != NULL && w->region == address >> 21) {
+		HOST_EXPECT(virt_to_page(w->leaf_table)->kind == PAGE_TABLE);
 		*writable = w->writable;
 		return w->leaf_table;
 	}
