@@ -8,6 +8,7 @@
 #include "fs/devfs/devfs.h"
 #include "fs/epoll/epoll.h"
 #include "fs/eventfd.h"
+#include "fs/inotify.h"
 #include "fs/p9/p9.h"
 #include "fs/pipe.h"
 #include "fs/procfs/procfs.h"
@@ -30,6 +31,7 @@ const struct init_call init_late[] = {
 	CALL(pipe_init, "pipes are files"),
 	CALL(eventfd_init, "counters as files"),
 	CALL(timerfd_init, "timers as files"),
+	CALL(inotify_init, "listens to the file layer"),
 	CALL(epoll_init, "learns of files that go, so before there are any"),
 	CALL(procfs_init, "a mount type"),
 	CALL(sysfs_init, "a mount type"),

@@ -15,8 +15,6 @@ struct inode;
 struct notify_ops {
 	/* `inode` is the watched object itself; `name` of the child concerned or NULL. */
 	void (*event)(struct inode *inode, uint32_t mask, uint32_t cookie, const char *name);
-	/* The inode has no name left and nobody holds it: its watches go. */
-	void (*inode_gone)(struct inode *inode);
 };
 
 extern atomic32_t notify_watch_count;		/* watches in the system */
