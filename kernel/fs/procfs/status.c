@@ -60,7 +60,7 @@ static void take_signals(struct snapshot *s, struct process *p, struct task *t)
 
 static void take_space(struct snapshot *s, struct task *t)
 {
-	struct space *space = space_of_thread(&t->thread);
+	struct space *space = task_get_space(t);
 
 	if (space == NULL)
 		return;

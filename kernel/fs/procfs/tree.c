@@ -67,7 +67,7 @@ struct space *proc_subject_space(const struct proc_subject *s)
 	if (!proc_subject_get(s, &p, &t))
 		return NULL;
 	if (t != NULL)
-		space = space_of_thread(&t->thread);
+		space = task_get_space(t);
 	proc_subject_put(p, t);
 	return space;
 }
