@@ -86,6 +86,9 @@ static void add_machine(struct strings *command, const struct options *options,
 	case MACHINE_MICROVM:
 		strings_addf(command, "microvm,acpi=%s,pic=%s,pit=%s,rtc=%s", firmware, pit, pit,
 			     firmware);
+		/* Left alone, the emulator offers the form of virtio before 1.0 there. */
+		strings_add(command, "-global");
+		strings_add(command, "virtio-mmio.force-legacy=false");
 		return;
 	case MACHINE_Q35:
 		strings_add(command, "q35,sata=off,smbus=off,vmport=off,usb=off");
