@@ -22,7 +22,7 @@ static const struct { uint16_t size; const char *name; } sizes[] = {
 #define SIZE_STEP 16
 
 static struct slab_cache *kmalloc_caches[ARRAY_SIZE(sizes)];	/* [I] after boot */
-static uint8_t size_class[SIZE_MAX_SLAB / SIZE_STEP + 1];	/* [I] by size in steps, rounded up */
+static uint8_t size_class[SIZE_MAX_SLAB / SIZE_STEP + 1];	/* [I] by size in steps */
 
 void *kmalloc(size_t bytes)
 {

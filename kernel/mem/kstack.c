@@ -1,6 +1,6 @@
 /*
- * Kernel stacks. Each lies between unmapped pages, so an overflow faults (on the double-fault stack)
- * instead of overwriting a neighbour.
+ * Kernel stacks. Each lies between unmapped pages, so an overflow faults (on the double-fault
+ * stack) instead of overwriting a neighbour.
  *
  * Freed stacks stay mapped on a list and are used again, newest first: mapping and above all
  * unmapping (a flush on every processor) are kept off fork and exit. The list is trimmed when it

@@ -25,7 +25,7 @@
 struct page_cpu {
 	uint32_t count;				/* [c] */
 	struct page *pages[STACK_MAX];		/* [c] */
-	int64_t by_kind[PAGE_KINDS];		/* [c] frames given less taken here: sums are right */
+	int64_t by_kind[PAGE_KINDS];		/* [c] frames given less taken here */
 };
 
 static PERCPU(struct page_cpu, page_cpu);

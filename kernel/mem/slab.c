@@ -2,9 +2,10 @@
  * The slab allocator: caches of equal objects (Bonwick 1994; Bonwick and Adams 2001).
  *
  * Idea: a cache carves slabs (blocks of 1 to 4 pages) into objects and keeps partly used slabs on a
- * list. In front of that, each CPU has two magazines, arrays of free objects: allocation and freeing
- * are a pop and a push with interrupts off. Two, so that a program that alternates at the edge of
- * one does not go to the depot each time. Full magazines beyond that wait in the cache's depot.
+ * list. In front of that, each CPU has two magazines, arrays of free objects: allocation and
+ * freeing are a pop and a push with interrupts off. Two, so that a program that alternates at the
+ * edge of one does not go to the depot each time. Full magazines beyond that wait in the cache's
+ * depot.
  *
  * Layout: a slab's header is in its first bytes, objects follow; each page's descriptor points at
  * the header, so kfree() finds the cache from any address. In debug builds each object has a word
@@ -460,7 +461,7 @@ static size_t cache_reap(struct slab_cache *cache)
 	return freed;
 }
 
-/* Caches are never destroyed, so the list may be walked without its lock: it only grows at its end. */
+/* Caches are never destroyed: the list only grows at its end and is walked without its lock. */
 size_t slab_reap(void)
 {
 	size_t freed = 0;
@@ -487,7 +488,7 @@ void slab_for_each(void (*fn)(void *arg, const char *name, size_t live, size_t s
 void slab_init(void)
 {
 	cache_init(&cache_cache, "slab_cache", sizeof(struct slab_cache), 64);
-	/* Taken and given by object_take/give only: a magazine cache with magazines would recurse. */
+	/* Taken and given by object_take/give only: magazines of magazines would recurse. */
 	cache_init(&magazine_cache, "magazine", sizeof(struct magazine), 16);
 	kmalloc_init();
 }

@@ -10,7 +10,7 @@ struct slab_cache;
 
 /* For the life of the kernel; panics when memory has ended (boot only). `name` must stay. */
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align);
-must_check void *slab_allocate(struct slab_cache *cache);		/* undefined content; NULL */
+must_check void *slab_allocate(struct slab_cache *cache);	/* undefined content; NULL */
 must_check void *slab_allocate_zeroed(struct slab_cache *cache);
 void slab_free(struct slab_cache *cache, void *object);		/* NULL is fine */
 
@@ -20,6 +20,6 @@ must_check void *kcalloc(size_t n, size_t bytes);		/* NULL on overflow too */
 void kfree(void *p);						/* NULL is fine */
 must_check char *kstrdup(const char *s);
 
-/* Calls fn for each cache: name, objects live, object size, slab pages. For /proc/slabinfo, leaks. */
+/* Calls fn for each cache: name, objects live, object size, slab pages. For slabinfo, leaks. */
 void slab_for_each(void (*fn)(void *arg, const char *name, size_t live, size_t size, size_t pages),
 		   void *arg);

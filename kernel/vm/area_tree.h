@@ -42,8 +42,8 @@ bool area_tree_find_gap(const struct area_node *root, uint64_t low, uint64_t hig
 			uint64_t bytes, uint64_t *start);
 
 /*
- * New versions; `root` stays the caller's and unchanged. Areas that straddle a border are cut, areas
- * that fit together afterwards are merged (as Linux does). -ENOMEM.
+ * New versions; `root` stays the caller's and unchanged. Areas that straddle a border are cut,
+ * areas that fit together afterwards are merged (as Linux does). -ENOMEM.
  */
 
 /* [start,end) holds `fill` alone (NULL: nothing). The references in `fill` stay the caller's. */

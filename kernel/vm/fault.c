@@ -28,8 +28,8 @@
  *
  * Cost. Four tables walked; nothing is flushed unless a page or a table was replaced.
  *
- * Alternatives rejected. Copying under table_lock: half the code, but a page copy with preemption off
- * and every other thread's faults waiting.
+ * Alternatives rejected. Copying under table_lock: half the code, but a page copy with preemption
+ * off and every other thread's faults waiting.
  */
 #include "abi/errno.h"
 #include "abi/signal.h"
@@ -235,7 +235,7 @@ static void around_release(struct around *w)
 			page_put(w->pages[i]);
 }
 
-/* Makes sure that the address's own page is among them: -EIO beyond the end, or the store's error. */
+/* The address's own page is among them afterwards: -EIO beyond the end, or the store's error. */
 static int around_complete(struct fault *f, struct around *w)
 {
 	struct object *object = f->area->object;
@@ -340,9 +340,9 @@ static void shared_settle(struct fault *f, struct page *mine, bool writable)
 }
 
 /*
- * Write permission comes with the first write only, when there is a store that must learn of it. The
- * mark is set before (so that write-back, which removes permissions, cannot miss the page) and once
- * more after (so that a write-back in between does not leave a writable page unmarked).
+ * Write permission comes with the first write only, when there is a store that must learn of it.
+ * The mark is set before (so that write-back, which removes permissions, cannot miss the page) and
+ * once more after (so that a write-back in between does not leave a writable page unmarked).
  */
 static int fault_shared(struct fault *f)
 {

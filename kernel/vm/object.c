@@ -9,7 +9,7 @@
  *
  *	in the tree	LOCKED	UPTODATE	what
  *	yes		yes	no		being filled by the lock's holder
- *	yes		no	no		its fill failed; the next one who wants it tries again
+ *	yes		no	no		its fill failed; who wants it next tries again
  *	yes		any	yes		content valid (LOCKED: written back, or overwritten)
  *	no		any	any		truncated: page->object is NULL, holders drop it
  *
@@ -62,7 +62,7 @@ void page_unlock(struct page *page)
 {
 	ASSERT(page_has(page, PAGE_LOCKED));
 	atomic32_and(&page->flags, ~PAGE_LOCKED);
-	full_barrier();			/* partner: wait_prepare() before the condition is looked at */
+	full_barrier();		/* partner: wait_prepare(), before the condition is looked at */
 	if (!wait_queue_is_empty(page_queue(page)))
 		wake_up_all(page_queue(page));
 }

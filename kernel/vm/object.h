@@ -19,7 +19,7 @@ struct object_ops {
 	/* Fills a locked, not up to date page from the backing store (zeroes beyond the end).
 	 * May sleep. NULL: pages begin as zeros (tmpfs, anonymous). 0 or -errno. */
 	int (*read_page)(struct object *object, struct page *page);
-	/* Writes `bytes` (<= PAGE_SIZE, less at end of file) of a locked dirty page back. NULL: memory
+	/* Writes `bytes` (less than a page at the end) of a locked dirty page back. NULL: memory
 	 * is the store; pages are never clean, never reclaimed. */
 	int (*write_page)(struct object *object, struct page *page, size_t bytes);
 	/* Charges a new page against a limit (tmpfs): -ENOSPC. NULL: none. */
@@ -35,7 +35,7 @@ struct object {
 	struct radix_tree pages GUARDED_BY(&lock);
 	uint64_t page_count GUARDED_BY(&lock);
 	uint64_t size_bytes;		/* [a] end of file: faults beyond its page are SIGBUS */
-	atomic32_t mapped;		/* areas that map it: truncation walks spaces only when > 0 */
+	atomic32_t mapped;		/* areas that map it: truncation walks spaces when > 0 */
 	atomic32_t dirty_pages;
 	struct list_head lru_node;	/* all reclaimable objects */
 	uint64_t reclaim_cursor;	/* under the list's lock: where the next scan begins */
@@ -61,7 +61,7 @@ must_check struct page *object_find_page(struct object *object, uint64_t index);
 /* For whole-page overwrites: a locked, counted page whose content the caller fills; then
  * object_page_unlock() and page_put(). */
 must_check int object_grab_page(struct object *object, uint64_t index, struct page **out);
-/* A new locked page only when none is there (read-ahead): counted; NULL otherwise or without memory.
+/* A new locked page only when none is there (read-ahead): counted; else, or without memory, NULL.
  * Never sleeps. The caller fills it, then object_page_unlock() and page_put(). */
 must_check struct page *object_grab_absent(struct object *object, uint64_t index);
 /* Drops every clean, unlocked page: the store behind them changed. Mapped ones stay mapped. */
@@ -84,7 +84,7 @@ uint64_t object_next_data(struct object *object, uint64_t start_index, uint64_t 
 uint64_t object_next_hole(struct object *object, uint64_t start_index, uint64_t end_index);
 /* Drops clean, unmapped pages everywhere: at most n, returns how many. */
 size_t object_reclaim(size_t n);
-/* Pages [index,index+n) as far as present and up to date, counted; NULL for the others. How many. */
+/* Pages [index,index+n) as far as present and up to date, counted; NULL for others. How many. */
 size_t object_find_pages(struct object *object, uint64_t index, size_t n, struct page **pages);
 /* True while the page is still the object's at that index (it was not truncated away). */
 static inline bool object_has_page(const struct object *object, const struct page *page,

@@ -47,8 +47,8 @@ static bool page_is_victim(struct page *page)
 }
 
 /*
- * With object->lock held and a count of 1 nobody can gain a reference: all come from the tree, under
- * the lock, or from tables, which would be counted.
+ * With object->lock held and a count of 1 nobody can gain a reference: all come from the tree,
+ * under the lock, or from tables, which would be counted.
  */
 static size_t collect_victims(struct object *object, struct radix_pool *pool, size_t max,
 			      struct page **victims) REQUIRES(&object->lock)

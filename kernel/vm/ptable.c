@@ -18,9 +18,9 @@
  * entries may have their write bits set, and T may not be written, for others share it. So:
  *  - all entries of T' get their write bits cleared;
  *  - T gets PAGE_STALE_WRITE: its write bits are no longer to be believed.
- * That is safe while T is shared: a shared table is reached only through an entry whose write bit is
- * clear. Proof: T became shared by a copy of a parent; the copy's entry is clear, and the parent is
- * either a top table, whose entry was cleared (ptable_share), or is marked stale itself and is
+ * That is safe while T is shared: a shared table is reached only through an entry whose write bit
+ * is clear. Proof: T became shared by a copy of a parent; the copy's entry is clear, and the parent
+ * is either a top table, whose entry was cleared (ptable_share), or is marked stale itself and is
  * reached through a clear entry by induction.
  *
  * Whoever later finds T with count 1 (it is its own again) and wants to set the write bit in the
@@ -30,16 +30,16 @@
  *	(W) an entry with its write bit set, reached through entries with theirs set, leads to
  *	    a table of count 1 without the mark, or to a page that may be written in place
  *
- * holds for every space at each release of its table_lock, and ptable_own() stops looking at a child
- * as soon as it sees the write bit.
+ * holds for every space at each release of its table_lock, and ptable_own() stops looking at a
+ * child as soon as it sees the write bit.
  *
- * Ordering. The copier (1) counts the children, (2) sets T's mark, (3) drops its reference to T, with
- * release, later still: after its flush. The last owner reads the count with acquire: if it reads 1,
- * it has seen the drops of all others, hence their marks and the counts of the children. If it reads
- * more, it copies T as well; then T dies with the last drop, and the references its entries held
- * are dropped then: each copier counted its own. Two copiers only read T. A count of 1 cannot rise
- * under the owner's hands: references to T are made only by copying its one parent, which is the
- * owner's, under the owner's lock.
+ * Ordering. The copier (1) counts the children, (2) sets T's mark, (3) drops its reference to T,
+ * with release, later still: after its flush. The last owner reads the count with acquire: if it
+ * reads 1, it has seen the drops of all others, hence their marks and the counts of the children.
+ * If it reads more, it copies T as well; then T dies with the last drop, and the references its
+ * entries held are dropped then: each copier counted its own. Two copiers only read T. A count of 1
+ * cannot rise under the owner's hands: references to T are made only by copying its one parent,
+ * which is the owner's, under the owner's lock.
  *
  * States of a table, and who may do what:
  *
@@ -51,9 +51,9 @@
  * Freeing. A reference to a table or frame is dropped only after the processors that may have used
  * it through that very entry are flushed (vm/tlb.c). At count 0 this holds for all former parents.
  *
- * Sums. `present` counts the entries of a table (of the user half in a root), `resident` the counted
- * leaves below it. Shared tables do not change, so neither do their sums; a change adds to the four
- * tables on its own path.
+ * Sums. `present` counts the entries of a table (of the user half in a root), `resident` the
+ * counted leaves below it. Shared tables do not change, so neither do their sums; a change adds to
+ * the four tables on its own path.
  *
  * Cost. fork: the entries of one table. First write after it: three tables copied, 512 entries at
  * most each. Exit of a child that wrote nothing: one reference for each top entry.

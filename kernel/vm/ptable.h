@@ -41,8 +41,8 @@ void ptable_root_destroy(struct page *root);
 void ptable_put(struct page *table);
 
 /*
- * fork: `child` (empty) gets all of parent's user half, write-protected in both. True when the parent
- * had write permission anywhere: its translations are stale then.
+ * fork: `child` (empty) gets all of parent's user half, write-protected in both. True when the
+ * parent had write permission anywhere: its translations are stale then.
  */
 must_check bool ptable_share(struct page *parent, struct page *child);
 
@@ -55,7 +55,7 @@ static inline pte_t *ptable_slot(const struct ptable_path *path)
 }
 /* Fills an empty slot of an owned path; the caller's reference to the frame becomes the table's. */
 void ptable_install(const struct ptable_path *path, pte_t entry);
-/* Replaces a leaf's frame; the old one's reference goes to the gather, with its address as stale. */
+/* Replaces a leaf's frame; the old one's reference goes to the gather, its address is stale. */
 void ptable_replace(const struct ptable_path *path, pte_t entry, struct gather *g);
 
 /* The leaf entry for an address, none if there is none; *writable: a write would pass the walk. */
@@ -84,8 +84,9 @@ enum ptable_edit {
 	PTABLE_DROP,		/* the leaf goes */
 };
 /*
- * Edits the leaves of [start,end) that `filter` (NULL: all) picks, one by one, making the tables they
- * lie in private. Returns where to go on (the gather is full), `end` when done, *error -EAGAIN.
+ * Edits the leaves of [start,end) that `filter` (NULL: all) picks, one by one, making the tables
+ * they lie in private. Returns where to go on (the gather is full), `end` when done, *error
+ * -EAGAIN.
  */
 must_check uint64_t ptable_edit(struct page *root, uint64_t start, uint64_t end,
 				enum ptable_edit edit, uint32_t rights, ptable_filter_t filter,

@@ -6,8 +6,8 @@
  *
  *	what			to read it		to change it
  *	areas, limits, brk	lock, either way	lock for writing
- *	page tables		table_lock		table_lock, and lock either way (faults: reading;
- *							fork, unmap, protect, remap: writing)
+ *	page tables		table_lock		table_lock, and lock (faults: for reading;
+ *							fork, unmap, protect, remap: for writing)
  *	a counted version	nothing			nobody does
  *
  * Order: lock, page locks of objects, object->lock, table_lock. The list of all spaces has its own

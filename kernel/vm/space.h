@@ -22,7 +22,7 @@ struct area_node;
 #define AREA_EXEC	(1u << 2)
 #define AREA_SHARED	(1u << 3)
 #define AREA_GROWSDOWN	(1u << 4)	/* stack */
-#define AREA_MAY_WRITE	(1u << 5)	/* mprotect may add write (shared mapping of a writable file) */
+#define AREA_MAY_WRITE	(1u << 5)	/* mprotect may add write (shared: the file is writable) */
 #define AREA_LOCKED	(1u << 6)
 #define AREA_DONTFORK	(1u << 7)
 #define AREA_WIPEONFORK	(1u << 8)
@@ -65,7 +65,7 @@ struct space {
 	uint64_t peak_resident;
 	struct list_head all_node;	/* list of all spaces: truncation, OOM */
 	uint64_t limit_as_bytes, limit_data_bytes, limit_stack_bytes, limit_memlock_bytes;
-	bool fork_flags;		/* some area was locked, DONTFORK or WIPEONFORK: fork looks */
+	bool fork_flags;		/* an area was locked, DONTFORK or WIPEONFORK: fork looks */
 };
 
 must_check struct space *space_create(void);		/* NULL: no memory */
@@ -73,7 +73,7 @@ must_check int space_fork(struct space *parent, struct space **out);	/* -ENOMEM 
 static inline void space_get(struct space *s) { refcount_get(&s->references); }
 void space_put(struct space *space);			/* last one tears it down */
 void space_init(void);					/* boot */
-struct space *space_current(void);			/* of the current thread, NULL in kernel threads */
+struct space *space_current(void);	/* of the current thread, NULL in kernel threads */
 /* The space of any thread, counted; NULL. thread->space changes under thread->lock. */
 struct space *space_of_thread(struct thread *thread);
 /* exec: the current thread leaves its space for `space` (its reference moves). */
@@ -112,7 +112,8 @@ must_check int space_populate(struct space *space, uint64_t start, uint64_t end)
 size_t space_read(struct space *space, uint64_t address, void *buf, size_t n);
 size_t space_write(struct space *space, uint64_t address, const void *buf, size_t n, bool force);
 /*
- * The frame behind a user address with a reference, faulted in for `access`: futex keys, direct I/O.
+ * The frame behind a user address with a reference, faulted in for `access`: futex keys, direct
+ * I/O.
  */
 must_check int space_get_page(struct space *space, uint64_t address, enum fault_access access,
 			      struct page **out);

@@ -7,7 +7,8 @@
  * fault needs the lock). So the write is in both, as if made before the fork, and none is lost.
  *
  * Areas that a child does not inherit as they are (DONTFORK, WIPEONFORK, locked) are dealt with in
- * the child after the sharing; space->fork_flags says whether any exist, so that others pay nothing.
+ * the child after the sharing; space->fork_flags says whether any exist, so that others pay
+ * nothing.
  *
  * fork=eager copies every private page instead, as kernels without copy-on-write did.
  */

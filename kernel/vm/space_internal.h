@@ -24,8 +24,8 @@ static inline bool range_is_valid(uint64_t start, uint64_t end)
 
 /*
  * A new version of the area tree takes the place of the old one, which differs in [start,end) only.
- * Returns the old one: the caller drops it after it has released space->lock (files may be closed by
- * that). Accounts. Cannot fail.
+ * Returns the old one: the caller drops it after it has released space->lock (files may be closed
+ * by that). Accounts. Cannot fail.
  */
 must_check struct area_node *space_commit_areas(struct space *space, struct area_node *areas,
 						uint64_t start, uint64_t end);

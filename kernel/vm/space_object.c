@@ -7,8 +7,8 @@
  *
  * A forked child cannot be missed: it stands behind its parent on the list of spaces, and takes its
  * tables under the parent's lock. If the walk changed the parent before the fork, the child shares
- * the changed tables; if after, the walk has yet to come to the child. Nor can a fault: fault.c looks
- * at page->object and the size under table_lock, and both were changed before the walk began.
+ * the changed tables; if after, the walk has yet to come to the child. Nor can a fault: fault.c
+ * looks at page->object and the size under table_lock, and both were changed before the walk began.
  *
  * When memory for private tables ends, the space keeps its entries for the rest of the area: the
  * pages stay owned by the tables, so this is a mapping that outlives a truncation, not a leak.

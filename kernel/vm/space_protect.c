@@ -1,9 +1,9 @@
 /*
  * Changing what is mapped: rights, advice, locking in memory; and asking what is present.
  *
- * Rights that are added need no work on the tables: faults bring entries up to date. Rights that are
- * taken away are taken from the entries first: an entry with less than its area allows is always
- * right, so a failure half way needs no undoing. Only then the new areas are committed.
+ * Rights that are added need no work on the tables: faults bring entries up to date. Rights that
+ * are taken away are taken from the entries first: an entry with less than its area allows is
+ * always right, so a failure half way needs no undoing. Only then the new areas are committed.
  */
 #include "abi/errno.h"
 #include "abi/mman.h"
@@ -297,7 +297,7 @@ int space_lock_range(struct space *space, uint64_t start, uint64_t end, bool loc
 	error = change_flags(space, start, end, 0, AREA_LOCKED);
 	if (error != 0)
 		return error;
-	/* As Linux: what could not be brought in is no reason to fail, except for lack of memory. */
+	/* As Linux: what could not be brought in is no reason to fail, lack of memory is. */
 	error = space_populate(space, start, end);
 	return error == -ENOMEM ? -EAGAIN : 0;
 }

@@ -5,10 +5,11 @@
  * tables). A frame or a table may be used again only when no processor can still reach it; and a
  * page replaced by its copy must not be read by one thread after another wrote to the copy.
  *
- * Idea. Changes are made under table_lock and noted in a gather: the stale range, and the references
- * to drop. tlb_flush() runs before table_lock is released, so no other thread of the space acts on
- * the new tables while a processor uses the old ones. References are dropped after it. When a count
- * reaches zero, each former parent has been flushed by the space it belonged to: nobody walks it.
+ * Idea. Changes are made under table_lock and noted in a gather: the stale range, and the
+ * references to drop. tlb_flush() runs before table_lock is released, so no other thread of the
+ * space acts on the new tables while a processor uses the old ones. References are dropped after
+ * it. When a count reaches zero, each former parent has been flushed by the space it belonged to:
+ * nobody walks it.
  *
  * Which processors. space->cpus has a bit for each that may hold translations. A processor sets its
  * bit before it loads the root and clears it after it has loaded another:
@@ -19,9 +20,10 @@
  * One of the two sees the other: either the flusher sees the bit, or the loader walks the new
  * entries. A space used on one processor therefore never sends an interrupt.
  *
- * Lazy. A kernel thread or the idle thread runs on whatever user space is loaded: no load on the way
- * in, none on the way back to the same process. The bit stays set, so the processor keeps getting
- * flushes. When the space dies, tlb_leave_space() sends those processors to the kernel's root.
+ * Lazy. A kernel thread or the idle thread runs on whatever user space is loaded: no load on the
+ * way in, none on the way back to the same process. The bit stays set, so the processor keeps
+ * getting flushes. When the space dies, tlb_leave_space() sends those processors to the kernel's
+ * root.
  *
  * Locking. `loaded` belongs to its processor, interrupts off. tlb_flush() waits for other
  * processors with table_lock held: table_lock is never taken with interrupts off, so a processor

@@ -201,7 +201,7 @@ TEST(a_chain_of_forks_in_any_order_of_death)
 	end(a);
 }
 
-/* --- files -------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static unsigned int reads;
 
@@ -315,7 +315,7 @@ TEST(write_back_sees_each_later_write)
 	end(a);
 }
 
-/* --- the end of memory --------------------------------------------------------------------------- */
+/* --- the end of memory ------------------------------------------------------------------------ */
 
 TEST(memory_ends_with_enomem_and_comes_back)
 {
@@ -354,7 +354,7 @@ TEST(clean_file_pages_give_way)
 	end(a);
 }
 
-/* --- placement, heap, stack ------------------------------------------------------------------------ */
+/* --- placement, heap, stack ------------------------------------------------------------------- */
 
 TEST(brk_grows_in_place_and_shrinks)
 {

@@ -63,7 +63,7 @@ static uint64_t address_of(unsigned int page)
 	return cluster_base[page / CLUSTER_PAGES] + page % CLUSTER_PAGES * PAGE_SIZE;
 }
 
-/* --- a store ----------------------------------------------------------------------------------------- */
+/* --- a store ---------------------------------------------------------------------------------- */
 
 static uint64_t disk[OBJECT_PAGES];
 
@@ -85,7 +85,7 @@ static int store_write(struct object *o, struct page *page, size_t bytes)
 
 static const struct object_ops store_ops = { .read_page = store_read, .write_page = store_write };
 
-/* --- the model ----------------------------------------------------------------------------------------- */
+/* --- the model -------------------------------------------------------------------------------- */
 
 static uint64_t *object_slot(const struct page_model *m)
 {
@@ -151,7 +151,7 @@ static void write_page(int s, unsigned int page)
 	}
 }
 
-/* --- operations ------------------------------------------------------------------------------------------ */
+/* --- operations ------------------------------------------------------------------------------- */
 
 /* A random run of pages inside a cluster. */
 static void pick_run(unsigned int *from, unsigned int *to)

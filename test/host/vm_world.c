@@ -1,3 +1,7 @@
+/*
+ * The machine of vm_world.h: locks that nobody contends, calls between processors, translation
+ * caches, counts.
+ */
 #include "vm_world.h"
 
 #include <stdlib.h>
@@ -12,7 +16,7 @@
 #include "sched/sched.h"
 #include "vm/ptable.h"
 
-/* --- what lies outside of mem/ and vm/ ------------------------------------------------------------ */
+/* --- what lies outside of mem/ and vm/ -------------------------------------------------------- */
 
 static struct thread threads[WORLD_CPUS];
 static void (*space_switch)(struct thread *prev, struct thread *next);
@@ -118,7 +122,7 @@ void world_run(struct space *space)
 	host_irq_flag[cpu_id()] = true;
 }
 
-/* --- translation caches --------------------------------------------------------------------------- */
+/* --- translation caches ----------------------------------------------------------------------- */
 
 #define TLB_ENTRIES 256
 #define WALK_ENTRIES 32
@@ -253,7 +257,7 @@ int world_write(struct space *space, uint64_t address, uint64_t value)
 	return access(space, address, true, &value);
 }
 
-/* --- counting -------------------------------------------------------------------------------------- */
+/* --- counting --------------------------------------------------------------------------------- */
 
 /* Caches of vm/ only: magazines and slabs of mem/ itself come and go. */
 static void add_live(void *arg, const char *name, size_t live, size_t size, size_t pages)

@@ -2,8 +2,8 @@
  * A machine for tests of mem/ and vm/ on the host: memory, and processors whose translation caches
  * are modelled, so that a missing flush shows as a wrong value.
  *
- * Kernel code runs on the process's own stack, one call at a time; which processor runs is chosen by
- * world_use_cpu(). A call to other processors runs its function on each of them in turn.
+ * Kernel code runs on the process's own stack, one call at a time; which processor runs is chosen
+ * by world_use_cpu(). A call to other processors runs its function on each of them in turn.
  */
 #pragma once
 
