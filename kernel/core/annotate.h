@@ -7,7 +7,7 @@
  */
 #pragma once
 
-#if defined(__clang__)
+#if defined(__clang__) && __clang_major__ >= 20 /* older ones reject a member as the lock */
 #define TSA(x) __attribute__((x))
 #else
 #define TSA(x)

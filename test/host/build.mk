@@ -43,11 +43,12 @@ endef
 $(foreach test,$(HOST_TESTS),$(eval $(call HOST_TEST,$(test))))
 
 # A fuzzer is compiled whole: coverage needs every file built for it.
+HOST_HEADERS := $(shell find kernel test/host -name '*.h')
 define HOST_FUZZER
-$(O)/fuzz/$(1): test/host/fuzz_$(1).c $(call host_links,test/host/fuzz_$(1).c)
+$(O)/fuzz/$(1): test/host/fuzz_$(1).c $(call host_links,test/host/fuzz_$(1).c) $(HOST_HEADERS)
 	@mkdir -p $$(@D)
 	$$(Q)test -n "$$(FUZZ_CLANG)" || { echo "fuzzers: no clang with libFuzzer: apt install clang-14 libclang-rt-14-dev" >&2; exit 1; }
-	$$(Q)$$(FUZZ_CLANG) $$(FUZZ_CFLAGS) -o $$@ $$^
+	$$(Q)$$(FUZZ_CLANG) $$(FUZZ_CFLAGS) -o $$@ $$(filter %.c,$$^)
 endef
 $(foreach fuzzer,$(HOST_FUZZERS),$(eval $(call HOST_FUZZER,$(fuzzer))))
 
@@ -68,3 +69,9 @@ $(O)/host/abi_names_i386.inc: kernel/abi/unistd_i386.h test/host/abi-names
 	@mkdir -p $(@D)
 	$(Q)test/host/abi-names $(filter %.h,$^) > $@
 $(patsubst %,$(O)/host/test/host/abi_%.c.o,ours libc kernel i386 test): $(O)/host/abi_names.inc $(O)/host/abi_names_i386.inc
+
+# The scheduler with known defects: each must be caught by the explored tests (test/host/sched_mutants).
+.PHONY: run-host-mutants
+run-host-mutants: export MUTATE_COMPILE = $(HOST_CC) $(HOST_CFLAGS)
+run-host-mutants: $(patsubst %,$(O)/host/sched_%_test,wait lock runqueue life headway)
+	$(Q)test/host/mutate $(O)/host
