@@ -324,6 +324,26 @@ int dentry_lookup_child(struct dentry *dir, const char *name, size_t length, str
 	return lookup_new(dir, name, length, hash, out);
 }
 
+int dentry_lookup(struct dentry *dir, const char *name, size_t length, struct dentry **out)
+{
+	struct dentry *d = dentry_find_child(dir, name, length);
+	int error;
+
+	if (d != NULL) {
+		if (dentry_revalidate(dir, d)) {
+			*out = d;
+			return 0;
+		}
+		dentry_drop(d);
+		dentry_put(d);
+	}
+	if (mutex_lock_killable(&dir->inode->mutex) != 0)
+		return -EINTR;
+	error = dentry_lookup_child(dir, name, length, out);
+	mutex_unlock(&dir->inode->mutex);
+	return error;
+}
+
 /* ---- shrinking ---------------------------------------------------------------------------------- */
 
 static size_t put_list(struct list_head *list)

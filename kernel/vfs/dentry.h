@@ -7,7 +7,7 @@
  * cannot be found and dies with its last reference.
  *
  * inode is set once (negative to positive) and stays until the dentry is freed, so a reference to a
- * dentry is one to its inode. Name and parent change under the rename mutex, the table's lock and
+ * dentry is one to its inode. Name and parent change under the super's rename_mutex, the table's lock and
  * both directories' mutexes (vfs/dentry.c).
  */
 #pragma once
@@ -55,6 +55,9 @@ must_check struct dentry *dentry_create_root(struct super *super, struct inode *
  * dir->inode->mutex held by the caller (lookup may sleep). */
 must_check int dentry_lookup_child(struct dentry *dir, const char *name, size_t length,
 				   struct dentry **out);
+/* As dentry_lookup_child for callers without the directory's mutex: cached, or asked under it. */
+must_check int dentry_lookup(struct dentry *dir, const char *name, size_t length,
+			     struct dentry **out);
 /* The cached child without asking the file system: counted or NULL; never sleeps. */
 must_check struct dentry *dentry_find_child(struct dentry *dir, const char *name, size_t length);
 size_t dentry_shrink(size_t n);

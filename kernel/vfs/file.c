@@ -447,9 +447,12 @@ void file_register_special(uint32_t mode_type, int (*open)(struct inode *inode, 
 	special_open[(mode_type & S_IFMT) >> 12] = open;
 }
 
-int (*file_special_open(uint32_t mode))(struct inode *inode, struct file *file)
+int file_open_special(struct inode *inode, struct file *file)
 {
-	return special_open[(mode & S_IFMT) >> 12];
+	int (*open)(struct inode *inode, struct file *file) =
+		special_open[(inode->mode & S_IFMT) >> 12];
+
+	return open != NULL ? open(inode, file) : -ENXIO;
 }
 
 void file_set_cred_hooks(const struct vfs_cred *(*get)(const struct vfs_cred *cred),

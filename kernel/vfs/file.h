@@ -116,6 +116,8 @@ void file_anonymous_name(char *buf, size_t n, const char *kind, const struct ino
 /* How an open of a FIFO, device or socket inode goes on; fs/ and dev/ register by S_IFMT type.
  * As inode_ops.open: sets file->ops and private; 0 or -errno. Without: -ENXIO. */
 void file_register_special(uint32_t mode_type, int (*open)(struct inode *inode, struct file *file));
+/* For an inode_ops.open that leaves special inodes to them. */
+must_check int file_open_special(struct inode *inode, struct file *file);
 /* proc counts credentials: file->cred is get(cred) from open to release. */
 void file_set_cred_hooks(const struct vfs_cred *(*get)(const struct vfs_cred *cred),
 			 void (*put)(const struct vfs_cred *cred));

@@ -68,9 +68,7 @@ static int call_open(struct file *f)
 		return inode->ops->open(inode, f);
 	if (S_ISREG(mode) || S_ISDIR(mode) || inode->file_ops != NULL)
 		return 0;
-	if (file_special_open(mode) == NULL)
-		return -ENXIO;
-	return file_special_open(mode)(inode, f);
+	return file_open_special(inode, f);
 }
 
 static int open_inode(const struct path *path, int flags, const struct vfs_cred *cred,

@@ -145,12 +145,17 @@ struct super {					/* one mounted file system instance */
 	bool read_only;
 	struct dentry *root;			/* counted */
 	char *source;
+	struct mutex rename_mutex;		/* one rename between two of its directories at a time */
+	uint32_t stack_depth;			/* overlays below this one and itself */
+	bool prepared;				/* what is above was set up: super_prepare() */
 	void *private;
 };
 
 /* Fills what a new instance needs: count 1, a device number of its own, name_max 255. */
 void super_init(struct super *super, const struct fs_type *type, const struct super_ops *ops,
 		uint32_t magic);
+/* Sets up what an instance that did not come from super_init() lacks; at its first mount. */
+void super_prepare(struct super *super);
 uint64_t super_allocate_device(void);			/* the next anonymous st_dev */
 static inline void super_get(struct super *s) { refcount_get(&s->references); }
 /* The last one drops the cached names, puts the root and calls destroy. */

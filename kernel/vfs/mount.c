@@ -265,8 +265,7 @@ int mount_instance(const char *type_name, const char *source, const char *option
 	error = type->mount(type, source, options, flags, &super);
 	if (error != 0)
 		return error;
-	if (super->device == 0)
-		super->device = super_allocate_device();
+	super_prepare(super);
 	if (super->source == NULL && source != NULL)
 		super->source = kstrdup(source);
 	m = mount_create(super, super->root, flags & MOUNT_FLAGS);
@@ -324,7 +323,6 @@ void vfs_init(void)
 {
 	dentry_init();
 	mount_init();
-	mutex_init(&rename_mutex);
 	lock_init();
 	file_init();
 	chardev_init();

@@ -65,9 +65,11 @@ static int mount_new(const struct path *target, const char *source, const char *
 
 int vfs_mount_super(struct super *super, const struct path *target, uint32_t flags)
 {
-	struct mount *m = mount_create(super, super->root, flags & MOUNT_FLAGS);
+	struct mount *m;
 	int error;
 
+	super_prepare(super);
+	m = mount_create(super, super->root, flags & MOUNT_FLAGS);
 	super_put(super);
 	if (m == NULL)
 		return -ENOMEM;

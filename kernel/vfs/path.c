@@ -109,34 +109,14 @@ void walk_fini(struct walk *w)
 
 /* ---- steps ------------------------------------------------------------------------------------------ */
 
-static struct dentry *find_cached(struct dentry *dir, const char *name, size_t length)
-{
-	struct dentry *child = dentry_find_child(dir, name, length);
-
-	if (child == NULL || dentry_revalidate(dir, child))
-		return child;
-	dentry_drop(child);
-	dentry_put(child);
-	return NULL;
-}
-
 int walk_child(struct walk *w, const char *name, size_t length, struct dentry **out)
 {
-	struct dentry *dir = w->path.dentry;
-	int error;
-
 	if (length > NAME_MAX_BYTES)
 		return -ENAMETOOLONG;
-	*out = find_cached(dir, name, length);
-	if (*out != NULL)
-		return 0;
-	if ((w->flags & LOOKUP_CACHED) != 0)
-		return -EAGAIN;
-	if (mutex_lock_killable(&dir->inode->mutex) != 0)
-		return -EINTR;
-	error = dentry_lookup_child(dir, name, length, out);
-	mutex_unlock(&dir->inode->mutex);
-	return error;
+	if ((w->flags & LOOKUP_CACHED) == 0)
+		return dentry_lookup(w->path.dentry, name, length, out);
+	*out = dentry_find_child(w->path.dentry, name, length);
+	return *out != NULL ? 0 : -EAGAIN;
 }
 
 int walk_enter(struct walk *w, struct dentry *child)

@@ -1,8 +1,8 @@
 /*
  * rename: the one operation on two directories.
  *
- * Locking order. Two different directories: rename_mutex first, so that the tree above them stands
- * still and at most one such rename runs; then the ancestor's mutex before the descendant's, any
+ * Locking order. Two different directories: the file system's rename_mutex first, so that the tree
+ * above them stands still and at most one such rename runs; then the ancestor's mutex before the descendant's, any
  * order when neither is above the other. A replaced inode's mutex comes last. With the tree still, a
  * directory cannot be moved below itself: `from` above the target directory is refused.
  */
@@ -12,8 +12,6 @@
 #include "mem/slab.h"
 #include "vfs/notify.h"
 #include "vfs/vfs_internal.h"
-
-struct mutex rename_mutex;
 
 struct rename {
 	const struct vfs_cred *cred;
@@ -32,7 +30,7 @@ static void lock_directories(struct rename *r)
 		mutex_lock(&a->inode->mutex);
 		return;
 	}
-	mutex_lock(&rename_mutex);
+	mutex_lock(&r->from.parent.mount->super->rename_mutex);
 	if (dentry_is_below(a, b)) {
 		mutex_lock(&b->inode->mutex);
 		mutex_lock(&a->inode->mutex);
@@ -48,7 +46,7 @@ static void unlock_directories(struct rename *r)
 	if (!r->two_dirs)
 		return;
 	mutex_unlock(&r->to.parent.dentry->inode->mutex);
-	mutex_unlock(&rename_mutex);
+	mutex_unlock(&r->from.parent.mount->super->rename_mutex);
 }
 
 static int check_names(const struct rename *r)

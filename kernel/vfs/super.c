@@ -32,8 +32,19 @@ void super_init(struct super *super, const struct fs_type *type, const struct su
 	super->type = type;
 	super->ops = ops;
 	super->magic = magic;
-	super->name_max = NAME_MAX_BYTES;
-	super->device = super_allocate_device();
+	super_prepare(super);
+}
+
+void super_prepare(struct super *super)
+{
+	if (super->prepared)
+		return;
+	mutex_init(&super->rename_mutex);
+	if (super->name_max == 0)
+		super->name_max = NAME_MAX_BYTES;
+	if (super->device == 0)
+		super->device = super_allocate_device();
+	super->prepared = true;
 }
 
 void super_put(struct super *super)

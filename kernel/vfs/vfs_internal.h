@@ -13,7 +13,6 @@
 
 extern struct spinlock mount_lock;	/* mount tree: parent, mountpoint, hash */
 extern struct spinlock dentry_tree_lock;	/* names, parents, children, LRU of all dentries */
-extern struct mutex rename_mutex;	/* one rename between directories at a time */
 extern atomic64_t rename_count;		/* moves of directories so far: scoped lookups compare */
 
 /*
@@ -76,8 +75,6 @@ struct file;
 /* vfs/file.c: an open file of count 1 with its own references to what `path` leads to. */
 must_check int file_create_at(const struct path *path, int flags, const struct vfs_cred *cred,
 			      struct file **out);
-/* For file_open.c: what a type of special inode does on open; NULL: none registered. */
-int (*file_special_open(uint32_t mode))(struct inode *inode, struct file *file);
 
 void file_init(void);
 void mount_init(void);
