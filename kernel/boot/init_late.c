@@ -15,6 +15,7 @@
 #include "fs/sysfs/sysfs.h"
 #include "fs/timerfd.h"
 #include "fs/tmpfs/tmpfs.h"
+#include "net/socket.h"
 #include "proc/task.h"
 #include "sched/worker.h"
 #include "vfs/mount.h"
@@ -36,6 +37,7 @@ const struct init_call init_late[] = {
 	CALL(procfs_init, "a mount type"),
 	CALL(sysfs_init, "a mount type"),
 	CALL(p9_init, "a mount type; its devices come with virtio_init"),
+	CALL(net_init, "families of sockets"),
 	CALL(tty_init, "terminals and the console's node"),
 	CALL(proc_init, "processes; needs files, and file systems know no process"),
 	CALL(arch_join_processors, "they came up meanwhile; from here on all run"),
