@@ -526,7 +526,7 @@ static int list_all(void)
 	return 0;
 }
 
-static void find_self(const char *argv0)
+void guest_find_self(const char *argv0)
 {
 	ssize_t got = readlink("/proc/self/exe", self, sizeof self - 1);
 
@@ -547,11 +547,12 @@ static int run_helper(int argc, char **argv)
 	return 125;
 }
 
-int main(int argc, char **argv)
+/* Weak: a program that is no family of tests has its own. */
+__attribute__((weak)) int main(int argc, char **argv)
 {
 	int option;
 
-	find_self(argv[0]);
+	guest_find_self(argv[0]);
 	if (argc > 2 && strcmp(argv[1], "--helper") == 0)
 		return run_helper(argc, argv);
 	while ((option = getopt(argc, argv, "lr:t:")) >= 0) {

@@ -182,6 +182,7 @@ int guest_file(const char *path, const char *contents,
 ssize_t guest_read_file(const char *path, char *buffer, size_t bytes);	/* ends the text with a 0 */
 
 const char *guest_self(void);		/* the absolute name of this program */
+void guest_find_self(const char *argv0);	/* for a main of one's own: makes guest_self know */
 /* A NULL-ended vector {self, "--helper", name, args..., NULL} for execve; from malloc. */
 char **guest_exec_args(const char *name, ...);
 
