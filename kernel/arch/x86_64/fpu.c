@@ -151,13 +151,20 @@ void arch_thread_fini(struct arch_thread *at)
 	at->fpu = NULL;
 }
 
-void arch_thread_reset_user(struct arch_thread *at)
+void fpu_reset(struct arch_thread *at)
 {
 	irq_state_t state = arch_irq_save();
 
 	fpu_forget(at);
-	memset(at->fpu, 0, cpu_features.xsave_bytes);
-	memcpy(at->fpu, &fpu_initial, 512);
+	memcpy(at->fpu, &fpu_initial, cpu_features.xsave_bytes);
+	arch_irq_restore(state);
+}
+
+void arch_thread_reset_user(struct arch_thread *at)
+{
+	irq_state_t state = arch_irq_save();
+
+	fpu_reset(at);
 	at->fs_base = 0;
 	at->gs_base = 0;
 	segments_load(at);

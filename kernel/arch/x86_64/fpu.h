@@ -34,6 +34,8 @@ void fpu_materialise(struct fpu_image *area);
  * the initial state. */
 must_check int fpu_check(struct fpu_image *image, size_t bytes);
 
+void fpu_reset(struct arch_thread *at);	/* the running thread: the initial state */
+
 /* user_copy.S: -1 when the processor refused. */
 int xrstor_checked(const void *area);
 int fxrstor_checked(const void *area);

@@ -123,7 +123,8 @@ int arch_signal_push(struct trap_frame *f, const struct signal_delivery *d)
 	if (push_fpu(fpstate) != 0 || copy_to_user(user_addr(at), &frame, sizeof(frame)) != 0)
 		return -EFAULT;
 
-	/* Nothing below can fail. */
+	/* Nothing below can fail. The handler starts with a clean FPU. */
+	fpu_reset(running());
 	f->rdi = (uint64_t)d->signo;
 	f->rsi = at + offsetof(struct abi_rt_sigframe, info);
 	f->rdx = at + offsetof(struct abi_rt_sigframe, uc);
@@ -181,6 +182,14 @@ static int pop_fpu(uint64_t at)
 	return 0;
 }
 
+/* Selectors get the user's privilege, whatever they say; but then 64-bit code and the flat stack are
+ * all there is, and others would fault at IRET. Old programs leave ss 0 and do not ask for it. */
+static bool selectors_ok(const struct abi_ucontext *uc)
+{
+	return (uc->uc_mcontext.cs | 3) == USER_CS &&
+	       ((uc->uc_flags & UC_STRICT_RESTORE_SS) == 0 || (uc->uc_mcontext.ss | 3) == USER_DS);
+}
+
 static void take_registers(struct trap_frame *f, const struct abi_sigcontext *c)
 {
 	f->r8 = c->r8, f->r9 = c->r9, f->r10 = c->r10, f->r11 = c->r11;
@@ -202,7 +211,7 @@ int arch_signal_pop(struct trap_frame *f, struct signal_restore *out)
 	if (copy_from_user(&uc, user_addr(frame + offsetof(struct abi_rt_sigframe, uc)),
 			   sizeof(uc)) != 0)
 		return -EFAULT;
-	if (pop_fpu(uc.uc_mcontext.fpstate) != 0)
+	if (!selectors_ok(&uc) || pop_fpu(uc.uc_mcontext.fpstate) != 0)
 		return -EFAULT;
 
 	/* Nothing below can fail. */
