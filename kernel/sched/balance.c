@@ -89,6 +89,12 @@ static struct runqueue *less_loaded(const struct runqueue *rq, cpu_mask_t mask)
 	return best;
 }
 
+/* Two share the processor, and it is the waiting one's turn to have it for itself. */
+static bool is_turn_to_stay(const struct runqueue *rq, const struct thread *t)
+{
+	return rq->queued == 1 && t->left_alone_ns < rq->current->left_alone_ns;
+}
+
 /*
  * A move must not leave the other with more than this one had. When it makes them change places
  * (three equal threads on two processors), moving still shares the shortage among all.
@@ -105,10 +111,14 @@ void balance_push(struct runqueue *rq, uint64_t now)
 		return;
 	spin_lock(&rq->lock);
 	t = runqueue_find_movable(rq, ~cpu_bit(rq->cpu));
-	if (t != NULL)
-		to = less_loaded(rq, t->affinity);
+	if (t != NULL && is_turn_to_stay(rq, t)) {
+		t = NULL;
+		/* At the next slice's end the two have changed places. */
+		rq->next_balance_ns = now;
+	}
+	to = t == NULL ? NULL : less_loaded(rq, t->affinity);
 	spin_unlock(&rq->lock);
-	if (t == NULL || to == NULL)
+	if (to == NULL)
 		return;
 	spin_lock_pair(&rq->lock, &to->lock);
 	t = runqueue_find_movable(rq, cpu_bit(to->cpu));
@@ -116,6 +126,8 @@ void balance_push(struct runqueue *rq, uint64_t now)
 		/* Time to run there before it is passed on. */
 		to->next_balance_ns = rq->next_balance_ns;
 		move(rq, to, t, now);
+		if (rq->queued == 0)
+			rq->current->left_alone_ns = now;
 		kick = runqueue_announce(to, t, now);
 	}
 	spin_unlock_pair(&rq->lock, &to->lock);

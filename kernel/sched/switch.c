@@ -45,6 +45,7 @@
  * mode.
  */
 #include "arch/arch_up.h"
+#include "core/schedule_point.h"
 #include "core/timer.h"
 #include "core/trace.h"
 #include "sched/headway.h"
@@ -154,6 +155,7 @@ static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *n
 	note_switched_in(next, now);
 	slice_ensure_armed(rq, now);
 	next->on_cpu = true;
+	schedule_point();
 	if (next->space != prev->space && space_switch != NULL)
 		space_switch(prev, next);
 	if (!next->is_idle)

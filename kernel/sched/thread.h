@@ -56,6 +56,7 @@ struct thread {
 	cpu_mask_t affinity;
 	uint64_t runnable_since_ns;
 	uint64_t dispatched_ns;		/* when it was switched in */
+	uint64_t left_alone_ns;		/* when balancing last left it a processor for itself */
 	uint64_t slice_end_ns;
 	uint64_t exec_start_ns;		/* when it was last charged */
 	uint64_t run_ns;		/* total time on a processor */

@@ -11,6 +11,7 @@ struct scenario {
 	const char *name;
 	void (*setup)(void);		/* makes objects, spawns threads */
 	void (*check)(void);		/* after all have ended: host_fail() if it went wrong */
+	uint64_t limit_ns;		/* virtual time it may take; 0: a second */
 };
 
 enum strategy { STRATEGY_RANDOM, STRATEGY_PCT, STRATEGY_EXHAUSTIVE };

@@ -16,6 +16,7 @@
 #include "sched/headway.h"
 
 #define MS NSEC_PER_MSEC
+#define LIMIT_NS (100 * NSEC_PER_SEC)
 
 /* The report's machine: ticks of 10 Hz, and a switch that costs more than a tick. */
 static void slow_switch(struct thread *prev, struct thread *next)
@@ -58,7 +59,7 @@ static void check_report(void)
 
 TEST(a_pending_tick_does_not_stop_anybody)
 {
-	const struct scenario s = { "report", setup_report, check_report };
+	const struct scenario s = { "report", setup_report, check_report, LIMIT_NS };
 
 	boot_once(2);
 	explore_once(&s);
@@ -81,7 +82,7 @@ static void check_expired(void)
 
 TEST(an_expiry_before_the_first_instruction_is_refused)
 {
-	const struct scenario s = { "expired", setup_expired, check_expired };
+	const struct scenario s = { "expired", setup_expired, check_expired, LIMIT_NS };
 
 	boot_once(2);
 	explore_once(&s);
@@ -102,7 +103,7 @@ static void check_one_shot(void)
 
 TEST(one_shot_slices_never_stall)
 {
-	const struct scenario s = { "one-shot", setup_one_shot, check_one_shot };
+	const struct scenario s = { "one-shot", setup_one_shot, check_one_shot, LIMIT_NS };
 
 	boot_once(2);
 	explore_once(&s);
@@ -134,7 +135,7 @@ static void check_spin(void)
 
 TEST(a_jump_to_itself_is_preempted)
 {
-	const struct scenario s = { "spin", setup_spin, check_spin };
+	const struct scenario s = { "spin", setup_spin, check_spin, LIMIT_NS };
 
 	boot_once(2);
 	explore_once(&s);
@@ -178,7 +179,7 @@ static void check_kernel(void)
 
 TEST(kernel_code_is_preempted_at_a_slice_s_end)
 {
-	const struct scenario s = { "kernel", setup_kernel, check_kernel };
+	const struct scenario s = { "kernel", setup_kernel, check_kernel, LIMIT_NS };
 
 	boot_once(2);
 	explore_once(&s);

@@ -44,9 +44,9 @@ static void check_chain(void)
 
 TEST(threads_start_end_and_are_reaped)
 {
-	const struct scenario s = { "chain", setup_chain, check_chain };
+	const struct scenario s = { "chain", setup_chain, check_chain, 0 };
 
-	boot_once(3);
+	boot_once(4);
 	explore_all(&s, 1);
 	explore_random(&s, 3000);
 }
@@ -79,11 +79,46 @@ static void setup_wake_and_end(void)
 
 TEST(a_referenced_thread_may_be_woken_at_any_time)
 {
-	const struct scenario s = { "wake-and-end", setup_wake_and_end, NULL };
+	const struct scenario s = { "wake-and-end", setup_wake_and_end, NULL, 0 };
 
-	boot_once(3);
+	boot_once(4);
 	explore_all(&s, 1);
 	explore_random(&s, 3000);
+}
+
+/* --- a wake-up while the sleeper is on its way out, and an idle processor to take it ---------- */
+
+static struct wait_queue leave_queue;
+static bool leave_ready;
+
+static void leave_and_come_back(void *arg)
+{
+	wait_event(&leave_queue, read_once(leave_ready));
+}
+
+static void call_back(void *arg)
+{
+	write_once(leave_ready, true);
+	wake_up(&leave_queue);
+}
+
+static void setup_leaving(void)
+{
+	wait_queue_init(&leave_queue);
+	leave_ready = false;
+	host_spawn(1u << 0 | 1u << 2, "sleeper", leave_and_come_back, NULL);
+	host_spawn(1u << 1, "waker", call_back, NULL);
+	/* So that the processor which is left is not idle, and not the place to wake on. */
+	host_spawn(1u << 0, "company", end_at_once, NULL);
+}
+
+TEST(a_stack_is_not_resumed_before_it_was_left)
+{
+	const struct scenario s = { "leaving", setup_leaving, NULL, 0 };
+
+	boot_once(4);
+	explore_all(&s, 2);
+	explore_random(&s, 2000);
 }
 
 /* --- timers ---------------------------------------------------------------------------------- */
@@ -107,14 +142,15 @@ static void job_fire(struct timer *timer)
 
 static struct job *job;
 static bool armed, cancelled;
+static uint64_t arm_delta_ns;
 static struct wait_queue queue;
 
 static void arm(void *arg)
 {
-	timer_arm(&job->timer, clock_ns() + 3);
+	timer_arm(&job->timer, clock_ns() + arm_delta_ns);
 	write_once(armed, true);
 	wake_up(&queue);
-	host_user_run(20);
+	host_user_run(80);
 }
 
 /* After the cancellation the memory goes: a callback that still ran would touch it. */
@@ -142,11 +178,14 @@ static void setup_cancel(void)
 
 TEST(a_cancelled_timer_is_not_running_anywhere)
 {
-	const struct scenario s = { "timer-cancel", setup_cancel, NULL };
+	const struct scenario s = { "timer-cancel", setup_cancel, NULL, 0 };
 
-	boot_once(3);
-	explore_all(&s, 2);
-	explore_random(&s, 3000);
+	boot_once(4);
+	/* The two meet at different places. */
+	for (arm_delta_ns = 6; arm_delta_ns < 70; arm_delta_ns += 9) {
+		explore_all(&s, 1);
+		explore_random(&s, 600);
+	}
 }
 
 /* --- workers --------------------------------------------------------------------------------- */
@@ -186,9 +225,9 @@ static void check_works(void)
 
 TEST(queued_work_runs_once_for_each_time_it_was_queued)
 {
-	const struct scenario s = { "works", setup_works, check_works };
+	const struct scenario s = { "works", setup_works, check_works, 0 };
 
-	boot_once(3);
+	boot_once(4);
 	worker_init();
 	settle();
 	explore_all(&s, 1);

@@ -60,7 +60,7 @@ static void check_mutex(void)
 	HOST_EXPECT(counter == 5 && !mutex_is_held(&mutex));
 }
 
-static const struct scenario mutexes = { "mutex", setup_mutex, check_mutex };
+static const struct scenario mutexes = { "mutex", setup_mutex, check_mutex, 0 };
 
 TEST(mutex_excludes_and_everybody_gets_it)
 {
@@ -76,7 +76,7 @@ static void setup_two(void)
 	host_spawn(1u << 1, "b", lock_twice, NULL);
 }
 
-static const struct scenario two = { "mutex-two", setup_two, NULL };
+static const struct scenario two = { "mutex-two", setup_two, NULL, 0 };
 
 TEST(mutex_between_two_threads_exhaustively)
 {
@@ -120,7 +120,7 @@ static void check_kill(void)
 	HOST_EXPECT(counter == 3);
 }
 
-static const struct scenario killed = { "mutex-killed", setup_kill, check_kill };
+static const struct scenario killed = { "mutex-killed", setup_kill, check_kill, 0 };
 
 TEST(a_killed_waiter_takes_no_wakeup_with_it)
 {
@@ -164,7 +164,7 @@ static void check_rwlock(void)
 	HOST_EXPECT(counter == 2 && rwlock.state.v == 0);
 }
 
-static const struct scenario rwlocks = { "rwlock", setup_rwlock, check_rwlock };
+static const struct scenario rwlocks = { "rwlock", setup_rwlock, check_rwlock, 0 };
 
 TEST(rwlock_excludes_and_everybody_gets_it)
 {

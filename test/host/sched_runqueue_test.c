@@ -17,6 +17,7 @@
 #include "sched/wait.h"
 
 #define MS NSEC_PER_MSEC
+#define LIMIT_NS (100 * NSEC_PER_SEC)
 
 /* Every queue is empty and its sums are what empty queues have. */
 static void check_queues_empty(void)
@@ -37,7 +38,8 @@ static void check_queues_empty(void)
 
 struct hog {
 	int nice, policy, priority;
-	uint64_t period_ns, work_ns;	/* 0: computes all the time; else works, then sleeps */
+	uint64_t period_ns, work_ns;	/* works each period; both 0: computes all the time */
+	uint64_t nap_ns;		/* sleeps so long after its work */
 	uint64_t run_ns, longest_wait_ns;
 };
 
@@ -53,12 +55,10 @@ static void hog_main(void *arg)
 	uint64_t next = clock_ns();
 
 	while (clock_ns() < end_ns) {
-		if (h->period_ns == 0) {
-			host_user_run(10 * MS);
+		host_user_run(h->work_ns != 0 ? h->work_ns : 10 * MS);
+		if (h->work_ns == 0)
 			continue;
-		}
-		host_user_run(h->work_ns);
-		next += h->period_ns;
+		next = h->nap_ns != 0 ? clock_ns() + h->nap_ns : next + h->period_ns;
 		HOST_EXPECT(sched_sleep_until(next, false) == 0);
 	}
 	h->run_ns = sched_thread_run_ns(t);
@@ -106,7 +106,7 @@ static void check_equal(void)
 
 TEST(equal_threads_get_equal_shares)
 {
-	const struct scenario s = { "equal", on_one_cpu, check_equal };
+	const struct scenario s = { "equal", on_one_cpu, check_equal, LIMIT_NS };
 
 	set_hogs(5, (struct hog[5]){ 0 });
 	explore_once(&s);
@@ -124,7 +124,7 @@ static void check_weighted(void)
 
 TEST(niceness_is_a_factor_of_a_quarter_a_step)
 {
-	const struct scenario s = { "weighted", on_one_cpu, check_weighted };
+	const struct scenario s = { "weighted", on_one_cpu, check_weighted, LIMIT_NS };
 
 	set_hogs(3, (struct hog[3]){ { .nice = 0 }, { .nice = 5 }, { .nice = -5 } });
 	explore_once(&s);
@@ -144,7 +144,7 @@ static void check_sleeper(void)
 
 TEST(a_thread_that_sleeps_gets_its_turn_soon)
 {
-	const struct scenario s = { "sleeper", on_one_cpu, check_sleeper };
+	const struct scenario s = { "sleeper", on_one_cpu, check_sleeper, LIMIT_NS };
 
 	set_hogs(5, (struct hog[5]){ { .period_ns = 20 * MS, .work_ns = 1 * MS } });
 	explore_once(&s);
@@ -159,9 +159,10 @@ static void check_sleep_is_no_gain(void)
 
 TEST(sleeping_earns_nothing)
 {
-	const struct scenario s = { "no-gain", on_one_cpu, check_sleep_is_no_gain };
+	const struct scenario s = { "no-gain", on_one_cpu, check_sleep_is_no_gain, LIMIT_NS };
 
-	set_hogs(3, (struct hog[3]){ { .period_ns = 3 * MS, .work_ns = 2900 * NSEC_PER_USEC } });
+	set_hogs(3, (struct hog[3]){ { .work_ns = 2900 * NSEC_PER_USEC,
+				       .nap_ns = 50 * NSEC_PER_USEC } });
 	explore_once(&s);
 }
 
@@ -174,7 +175,7 @@ static void check_idle_policy(void)
 
 TEST(the_idle_policy_gets_little_but_not_nothing)
 {
-	const struct scenario s = { "idle-policy", on_one_cpu, check_idle_policy };
+	const struct scenario s = { "idle-policy", on_one_cpu, check_idle_policy, LIMIT_NS };
 
 	set_hogs(2, (struct hog[2]){ { .policy = SCHED_IDLE } });
 	explore_once(&s);
@@ -193,7 +194,7 @@ static void check_fifo(void)
 
 TEST(a_fifo_thread_comes_before_fair_ones)
 {
-	const struct scenario s = { "fifo", on_one_cpu, check_fifo };
+	const struct scenario s = { "fifo", on_one_cpu, check_fifo, LIMIT_NS };
 
 	set_hogs(3, (struct hog[3]){ { .policy = SCHED_FIFO, .priority = 10,
 				       .period_ns = 20 * MS, .work_ns = 5 * MS } });
@@ -210,7 +211,7 @@ static void check_rr(void)
 
 TEST(rr_threads_take_turns)
 {
-	const struct scenario s = { "rr", on_one_cpu, check_rr };
+	const struct scenario s = { "rr", on_one_cpu, check_rr, LIMIT_NS };
 
 	set_hogs(3, (struct hog[3]){ { .policy = SCHED_RR, .priority = 5 },
 				     { .policy = SCHED_RR, .priority = 5 }, { 0 } });
@@ -248,7 +249,7 @@ static void check_pile(void)
 
 TEST(idle_processors_pull_what_waits)
 {
-	const struct scenario s = { "pile", setup_pile, check_pile };
+	const struct scenario s = { "pile", setup_pile, check_pile, LIMIT_NS };
 
 	boot_once(4);
 	explore_once(&s);
@@ -257,7 +258,7 @@ TEST(idle_processors_pull_what_waits)
 
 TEST(three_threads_share_two_processors)
 {
-	const struct scenario s = { "three-on-two", on_two_cpus, check_queues_empty };
+	const struct scenario s = { "three-on-two", on_two_cpus, check_queues_empty, LIMIT_NS };
 
 	set_hogs(3, (struct hog[3]){ 0 });
 	explore_once(&s);
@@ -267,12 +268,12 @@ static void check_three(void)
 {
 	check_queues_empty();
 	for (unsigned int i = 0; i < 3; i++)
-		expect_share(&hogs[i], run_for_ns * 2 / 3, run_for_ns / 10);
+		expect_share(&hogs[i], run_for_ns * 2 / 3, run_for_ns / 6);
 }
 
 TEST(three_threads_on_two_processors_get_two_thirds_each)
 {
-	const struct scenario s = { "two-thirds", on_two_cpus, check_three };
+	const struct scenario s = { "two-thirds", on_two_cpus, check_three, LIMIT_NS };
 
 	set_hogs(3, (struct hog[3]){ 0 });
 	explore_once(&s);
@@ -287,7 +288,7 @@ static void check_all_busy(void)
 
 TEST(as_many_threads_as_processors_run_undisturbed)
 {
-	const struct scenario s = { "undisturbed", on_all_cpus, check_all_busy };
+	const struct scenario s = { "undisturbed", on_all_cpus, check_all_busy, LIMIT_NS };
 
 	set_hogs(4, (struct hog[4]){ 0 });
 	explore_once(&s);
@@ -318,7 +319,7 @@ static void setup_wander(void)
 
 TEST(a_thread_leaves_a_processor_at_once)
 {
-	const struct scenario s = { "wander", setup_wander, check_queues_empty };
+	const struct scenario s = { "wander", setup_wander, check_queues_empty, 0 };
 
 	boot_once(4);
 	explore_all(&s, 1);
@@ -376,7 +377,7 @@ static void setup_changes(void)
 
 TEST(policy_and_affinity_change_in_any_state)
 {
-	const struct scenario s = { "changes", setup_changes, check_queues_empty };
+	const struct scenario s = { "changes", setup_changes, check_queues_empty, 0 };
 
 	boot_once(4);
 	explore_all(&s, 1);

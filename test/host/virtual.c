@@ -51,6 +51,7 @@ struct spawned {
 	void (*entry)(void *arg);
 	void *arg;
 	struct thread *thread;		/* NULL: ended */
+	bool begun;
 };
 
 uint32_t host_threads_live;
@@ -61,6 +62,9 @@ static void spawned_main(void *arg)
 {
 	struct spawned *s = arg;
 
+	if (s->begun)
+		host_fail("a thread was resumed from a stack pointer that was old");
+	s->begun = true;
 	s->entry(s->arg);
 	s->thread = NULL;
 	host_threads_live--;

@@ -63,6 +63,8 @@ void host_burn(uint64_t ns);
 
 /* Page frames [1 MiB, 1 MiB + bytes) at the direct map, described in boot_info for mem_init(). */
 void host_memory_init(size_t bytes);
+/* User translations go through a small TLB per processor unless this is false (user_memory.c). */
+extern bool host_tlb_on;
 /* A stack with room for the sanitisers' frames: its top. */
 void *host_stack_allocate(void);
 
