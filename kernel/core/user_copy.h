@@ -1,6 +1,7 @@
 /*
  * The only way to user memory. Each returns 0 or -EFAULT; may sleep (a page fault), except the
- * _nofault forms, which fail with -EFAULT instead of faulting a page in (for use under spin locks).
+ * _nofault forms, which fail with -EFAULT instead of faulting a page in. With preemption off all
+ * forms are that: under a spin lock, let go of it, touch the page, and try again.
  */
 #pragma once
 
@@ -31,3 +32,5 @@ must_check int user_store32(user_addr_t addr, uint32_t value);
 /* *addr == old ? *addr = value; *seen gets what was there. Faults the page in. */
 must_check int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value,
 				       uint32_t *seen);
+must_check int user_compare_exchange32_nofault(user_addr_t addr, uint32_t old, uint32_t value,
+					       uint32_t *seen);

@@ -148,9 +148,10 @@ user_store32_raw:
 	FIXUP 1b, 2b, 3b, FIXUP_MAY_FAULT
 
 /* int user_cmpxchg32_raw(uint32_t *at, uint32_t old, uint32_t value, uint32_t *seen) */
+.macro CMPXCHG32 name, kind
 	.balign 16
-	.globl user_cmpxchg32_raw
-user_cmpxchg32_raw:
+	.globl \name
+\name:
 	SMAP_STAC
 	movl %esi, %eax
 1:	lock cmpxchgl %edx, (%rdi)
@@ -160,7 +161,10 @@ user_cmpxchg32_raw:
 	ret
 4:	movl $-1, %eax
 	jmp 3b
-	FIXUP 1b, 2b, 4b, FIXUP_MAY_FAULT
+	FIXUP 1b, 2b, 4b, \kind
+.endm
+	CMPXCHG32 user_cmpxchg32_raw, FIXUP_MAY_FAULT
+	CMPXCHG32 user_cmpxchg32_raw_nofault, FIXUP_NO_FAULT
 
 /* int xrstor_checked(const void *area): 0, or -1 when the processor refused its content */
 	.balign 16

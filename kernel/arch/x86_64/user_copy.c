@@ -16,6 +16,7 @@ int user_load32_raw(const uint32_t *from, uint32_t *out);
 int user_load32_raw_nofault(const uint32_t *from, uint32_t *out);
 int user_store32_raw(uint32_t *to, uint32_t value);
 int user_cmpxchg32_raw(uint32_t *at, uint32_t old, uint32_t value, uint32_t *seen);
+int user_cmpxchg32_raw_nofault(uint32_t *at, uint32_t old, uint32_t value, uint32_t *seen);
 
 /* The one place where a user address becomes a pointer. */
 static void *raw(user_addr_t addr) { return (void *)addr.value; }
@@ -99,4 +100,11 @@ int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value, uint
 	if (!user_range_ok(addr, 4))
 		return -EFAULT;
 	return user_cmpxchg32_raw(raw(addr), old, value, seen) == 0 ? 0 : -EFAULT;
+}
+
+int user_compare_exchange32_nofault(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen)
+{
+	if (!user_range_ok(addr, 4))
+		return -EFAULT;
+	return user_cmpxchg32_raw_nofault(raw(addr), old, value, seen) == 0 ? 0 : -EFAULT;
 }
