@@ -127,8 +127,7 @@ static int hand_over(user_addr_t address, const struct futex_key *key, uint32_t 
 	next = first_pi_waiter(bucket, key, &more);
 	if (next != NULL)
 		wanted = next->task->thread.id | (more ? FUTEX_WAITERS : 0);
-	/* Preemption is off: the exchange fails with -EFAULT rather than fault a page in. */
-	error = user_compare_exchange32(address, old, wanted, &seen);
+	error = user_compare_exchange32_nofault(address, old, wanted, &seen);
 	if (error == 0 && seen == old && next != NULL)
 		futex_waiter_wake_locked(next);
 	spin_unlock(&bucket->lock);

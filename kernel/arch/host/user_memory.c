@@ -233,3 +233,8 @@ int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value, uint
 	__atomic_compare_exchange_n(at, seen, value, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE);
 	return 0;
 }
+
+int user_compare_exchange32_nofault(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen)
+{
+	return user_compare_exchange32(addr, old, value, seen);
+}
