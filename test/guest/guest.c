@@ -8,6 +8,7 @@
  */
 #include "guest.h"
 
+#include <dirent.h>
 #include <ftw.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -364,24 +365,47 @@ static int remove_entry(const char *path, const struct stat *st, int type, struc
 	return 0;
 }
 
+/* Kills whoever is a child of this process: those that left the test's group are, once orphans. */
+static void kill_children(void)
+{
+	char path[64], text[512], *end;
+	struct dirent *entry;
+	DIR *dir = opendir("/proc");
+	int parent;
+
+	while (dir && (entry = readdir(dir))) {
+		pid_t pid = atoi(entry->d_name);
+
+		snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+		if (pid <= 0 || guest_read_file(path, text, sizeof text) <= 0)
+			continue;
+		end = strrchr(text, ')');
+		if (end && sscanf(end + 1, " %*c %d", &parent) == 1 && parent == getpid())
+			kill(pid, SIGKILL);
+	}
+	if (dir)
+		closedir(dir);
+}
+
 /* Ends and reaps everything the test started; the harness is their subreaper. False when some would
  * not die. */
 static bool clean_up(pid_t group)
 {
-	int64_t until = guest_now_ns() + 5000000000LL;
+	int64_t start = guest_now_ns();
 
 	kill(-group, SIGKILL);
-	for (;;) {
-		pid_t got = waitpid(-1, NULL, WNOHANG);
+	for (int tries = 0; guest_now_ns() - start < 5000000000LL; tries++) {
+		pid_t got;
 
+		while ((got = waitpid(-1, NULL, WNOHANG | __WALL)) > 0)
+			;
 		if (got < 0 && errno == ECHILD)
 			return true;
-		if (got > 0)
-			continue;
-		if (guest_now_ns() > until)
-			return false;
-		guest_sleep_ms(1);
+		if (tries > 20)
+			kill_children();
+		guest_sleep_ms(tries > 20 ? 20 : 1);
 	}
+	return false;
 }
 
 static int wait_limited(pid_t pid, int limit_seconds, bool *late)
