@@ -34,6 +34,7 @@ void section_init(uint64_t section, enum page_kind kind);
 
 /* Shrinkers: give back pages that caches of mem/ keep; pages freed. They never allocate. */
 size_t slab_reap(void);
+void slab_drain_here(void);		/* this CPU's magazines */
 size_t kstack_reap(void);
 
 void page_init(uint64_t total_frames);

@@ -82,12 +82,14 @@ static void stack_push(struct page *page)
 	cpu->pages[cpu->count++] = page;
 }
 
-static void stack_drain(void *unused)
+/* All that this CPU keeps for itself, objects and frames. */
+static void drain_here(void *unused)
 {
 	irq_state_t irq = arch_irq_save();
 	struct page_cpu *cpu = this_cpu(page_cpu);
 
 	(void)unused;
+	slab_drain_here();
 	buddy_free_many(cpu->pages, cpu->count);
 	cpu->count = 0;
 	arch_irq_restore(irq);
@@ -106,16 +108,30 @@ static struct page *take(unsigned int order, enum page_kind kind, uint64_t reser
 	return page;
 }
 
+size_t page_drain_caches(void)
+{
+	uint64_t before = buddy_free_frames();
+	uint64_t after;
+
+	preempt_disable();
+	drain_here(NULL);
+	if (cpu_count > 1)
+		ipi_call_wait((1u << cpu_count) - 1, drain_here, NULL);
+	preempt_enable();
+	slab_reap();
+	kstack_reap();
+	drain_here(NULL);
+	after = buddy_free_frames();
+	return after > before ? after - before : 0;
+}
+
 /* Asks everybody who keeps pages that can be had again; pages that came back. */
 static size_t reclaim_round(size_t n)
 {
 	size_t freed = reclaim_hook != NULL ? reclaim_hook(n) : 0;
 
 	if (freed < n)
-		freed += slab_reap() + kstack_reap();
-	stack_drain(NULL);
-	if (freed < n && cpu_count > 1)
-		ipi_call_wait((1u << cpu_count) - 1, stack_drain, NULL);
+		freed += page_drain_caches();
 	return freed;
 }
 

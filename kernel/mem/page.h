@@ -88,6 +88,12 @@ void page_adopt(struct page *p, enum page_kind kind);
 /* Gives reserved frames in physical [start,end) to the allocator, adopted ones excepted. */
 void page_free_range(uint64_t start, uint64_t end);
 
+/*
+ * Frames, objects and stacks that mem/ keeps for quick reuse go back, on all processors; pages that
+ * became free. May sleep. For the end of memory, and for counting what is really in use.
+ */
+size_t page_drain_caches(void);
+
 struct page_stats { uint64_t total, free, anon, cache, table, slab, kernel; };
 void page_stats_get(struct page_stats *out);
 

@@ -461,6 +461,31 @@ static size_t cache_reap(struct slab_cache *cache)
 	return freed;
 }
 
+/* The magazines that a CPU holds of one cache go back to their slabs. Interrupts off. */
+static void cache_drain_here(struct slab_cache *cache)
+{
+	struct slab_cpu *cpu = &cache->cpu[cpu_id()];
+	struct magazine *both[2] = { cpu->loaded, cpu->previous };
+
+	cpu->loaded = cpu->previous = NULL;
+	for (int i = 0; i < 2; i++) {
+		if (both[i] == NULL)
+			continue;
+		while (both[i]->count > 0)
+			object_give(cache, both[i]->rounds[--both[i]->count]);
+		object_give(&magazine_cache, both[i]);
+	}
+}
+
+void slab_drain_here(void)
+{
+	irq_state_t irq = arch_irq_save();
+
+	for (struct list_head *link = caches.next; link != &caches; link = link->next)
+		cache_drain_here(list_entry(link, struct slab_cache, all_node));
+	arch_irq_restore(irq);
+}
+
 /* Caches are never destroyed: the list only grows at its end and is walked without its lock. */
 size_t slab_reap(void)
 {

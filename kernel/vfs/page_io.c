@@ -126,6 +126,8 @@ static ssize_t write_locked(struct object *object, struct iobuf *from, loff_t *p
 {
 	ssize_t done = 0, moved = 0;
 
+	if ((uint64_t)*pos > object->size_bytes)
+		object_zero_tail(object);
 	while (from->left > 0) {
 		uint64_t at = (uint64_t)*pos;
 

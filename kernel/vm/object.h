@@ -77,6 +77,8 @@ must_check int object_sync(struct object *object, uint64_t start, uint64_t end);
  * from every space that maps the object (a later touch is SIGBUS; private copies go too).
  */
 void object_truncate(struct object *object, uint64_t bytes);
+/* Before the end moves up past a gap: what mappings stored behind it is not part of the file. */
+void object_zero_tail(struct object *object);
 /* Drops whole pages in [start,end) and zeroes partial ends: fallocate(PUNCH_HOLE). */
 void object_punch(struct object *object, uint64_t start, uint64_t end);
 /* First index >= start that has a page (data) or has none (hole). */

@@ -149,11 +149,21 @@ static void zero_part(struct object *object, uint64_t index, size_t from, size_t
 	page_put(page);
 }
 
+void object_zero_tail(struct object *object)
+{
+	uint64_t end = read_once(object->size_bytes);
+
+	if ((end & ~PAGE_MASK) != 0)
+		zero_part(object, end >> PAGE_SHIFT, end & ~PAGE_MASK, PAGE_SIZE);
+}
+
 void object_truncate(struct object *object, uint64_t bytes)
 {
 	uint64_t old = read_once(object->size_bytes);
 	uint64_t first = (bytes >> PAGE_SHIFT) + ((bytes & ~PAGE_MASK) != 0 ? 1 : 0);
 
+	if (bytes > old)
+		object_zero_tail(object);
 	write_once(object->size_bytes, bytes);
 	full_barrier();			/* partner: a fault looks at the size, then at the tree */
 	if (bytes >= old)

@@ -13,13 +13,17 @@
 
 /* --- mprotect --------------------------------------------------------------------------------- */
 
+/*
+ * How far from `start` the rights may be given: *stop; the reason when that is not `end`. *taken:
+ * some area loses rights.
+ */
 static int check_protect(struct space *space, uint64_t start, uint64_t end, uint32_t rights,
-			 bool *taken)
+			 uint64_t *stop, bool *taken)
 {
 	uint64_t new_data = 0;
 
 	*taken = false;
-	while (start < end) {
+	for (*stop = start; start < end; *stop = start) {
 		const struct area *a = area_tree_find(space->areas, start);
 		uint32_t lost;
 
@@ -34,23 +38,20 @@ static int check_protect(struct space *space, uint64_t start, uint64_t end, uint
 		}
 		lost = a->flags & AREA_RIGHTS & ~rights;
 		*taken = *taken || lost != 0;
-		start = a->end;
+		if (new_data > 0 && space->limit_data_bytes != UINT64_MAX &&
+		    (space->data_pages << PAGE_SHIFT) + new_data > space->limit_data_bytes)
+			return -ENOMEM;
+		start = a->end < end ? a->end : end;
 	}
-	if (space->limit_data_bytes != UINT64_MAX &&
-	    (space->data_pages << PAGE_SHIFT) + new_data > space->limit_data_bytes && new_data > 0)
-		return -ENOMEM;
 	return 0;
 }
 
-static int protect_locked(struct space *space, uint64_t start, uint64_t end, uint32_t rights,
-			  struct area_node **dead)
+static int protect_part(struct space *space, uint64_t start, uint64_t end, uint32_t rights,
+			bool taken, struct area_node **dead)
 {
 	struct area_node *areas;
-	bool taken;
-	int error = check_protect(space, start, end, rights, &taken);
+	int error = area_tree_change(space->areas, start, end, AREA_RIGHTS, rights, &areas);
 
-	if (error == 0)
-		error = area_tree_change(space->areas, start, end, AREA_RIGHTS, rights, &areas);
 	if (error != 0)
 		return error;
 	if (area_tree_count(areas) > AREA_COUNT_MAX)
@@ -63,6 +64,18 @@ static int protect_locked(struct space *space, uint64_t start, uint64_t end, uin
 	}
 	*dead = space_commit_areas(space, areas, start, end);
 	return 0;
+}
+
+/* As Linux: what comes before the first area that refuses, or hole, is changed all the same. */
+static int protect_locked(struct space *space, uint64_t start, uint64_t end, uint32_t rights,
+			  struct area_node **dead)
+{
+	uint64_t stop;
+	bool taken;
+	int refused = check_protect(space, start, end, rights, &stop, &taken);
+	int error = stop > start ? protect_part(space, start, stop, rights, taken, dead) : 0;
+
+	return error != 0 ? error : refused;
 }
 
 int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t prot)

@@ -84,6 +84,7 @@ static int show_leaks(struct text *out, const struct proc_subject *s)
 {
 	struct page_stats m;
 
+	page_drain_caches();
 	page_stats_get(&m);
 	text_printf(out, "free_pages %llu\n", U(m.free));
 	slab_for_each(put_leak_line, out);
