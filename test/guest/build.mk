@@ -17,8 +17,10 @@ GUEST_MUSL := musl-gcc -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/
 GUEST_GNU := gcc
 GUEST_DEPS := $(GUEST_DIR)/guest.c $(GUEST_DIR)/build.mk $(wildcard $(GUEST_DIR)/*.h)
 
-.PHONY: guest-tests
+.PHONY: guest-tests list-guest-tests
 guest-tests: $(GUEST_PROGRAMS)
+list-guest-tests:
+	@echo $(GUEST_PROGRAMS)
 
 # The one program of two files.
 $(O)/guest/storm $(O)/guest/storm-glibc: $(GUEST_DIR)/storm_rounds.c
