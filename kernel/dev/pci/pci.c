@@ -6,6 +6,7 @@
 #include "abi/errno.h"
 #include "arch/arch_down.h"
 #include "core/klog.h"
+#include "mem/page.h"
 #include "mem/slab.h"
 
 #define PCI_COMMAND		0x04
@@ -25,6 +26,9 @@
 #define MSIX_ENABLE		(1 << 15)
 #define MSIX_MASK_ALL		(1 << 14)
 #define MSIX_ENTRY_BYTES	16
+
+#define GIB			(1UL << 30)
+#define LOW_WINDOW_END		0xfe000000UL	/* the IOAPIC, HPET and LAPICs come behind */
 
 uint32_t pci_read(const struct pci_function *f, unsigned int offset, unsigned int bytes)
 {
@@ -71,6 +75,30 @@ static uint64_t bar_size(const struct pci_function *f, unsigned int offset, bool
 	return ~mask + 1;
 }
 
+/*
+ * An address for a BAR that the firmware left without one (qboot does so with 64-bit BARs): above
+ * all memory for 64-bit ones, else below the interrupt controllers. Boot only, one caller.
+ */
+static uint64_t bar_assign(const struct pci_function *f, unsigned int offset, bool is_64bit,
+			   uint64_t bytes)
+{
+	static uint64_t next_low = 0xf8000000, next_high;
+	uint64_t *next = is_64bit ? &next_high : &next_low, start;
+
+	if (next_high == 0) {
+		next_high = page_array_end << PAGE_SHIFT;
+		next_high = next_high < 4 * GIB ? 4 * GIB : (next_high + GIB - 1) & ~(GIB - 1);
+	}
+	start = (*next + bytes - 1) & ~(bytes - 1);
+	if (!is_64bit && start + bytes > LOW_WINDOW_END)
+		return 0;
+	*next = start + bytes;
+	pci_write(f, offset, 4, (uint32_t)start);
+	if (is_64bit)
+		pci_write(f, offset + 4, 4, (uint32_t)(start >> 32));
+	return start;
+}
+
 void *pci_map_bar(struct pci_function *f, unsigned int index, uint64_t *bytes)
 {
 	unsigned int offset = PCI_BAR0 + 4 * index;
@@ -90,6 +118,8 @@ void *pci_map_bar(struct pci_function *f, unsigned int index, uint64_t *bytes)
 	start = low & ~0xfu;
 	if (is_64bit)
 		start |= (uint64_t)pci_read(f, offset + 4, 4) << 32;
+	if (start == 0)
+		start = bar_assign(f, offset, is_64bit, *bytes);
 	if (start == 0) {
 		log_error("pci: %02x:%02x.%x BAR %u has no address", f->bus, f->device,
 			  f->function, index);
@@ -154,6 +184,8 @@ static bool pci_probe_function(const struct pci_driver *driver, struct pci_funct
 
 	if ((uint16_t)id == 0xffff)
 		return false;
+	log_debug("pci: %02x:%02x.%x %04x:%04x", at->bus, at->device, at->function, id & 0xffff,
+		  id >> 16);
 	at->vendor_id = (uint16_t)id;
 	at->device_id = (uint16_t)(id >> 16);
 	at->class_code = pci_read(at, PCI_CLASS, 4) >> 8;

@@ -1,7 +1,7 @@
 /*
  * PCI: functions found by scanning configuration space, their BARs and MSI-X tables (PCI Local Bus
- * specification 3.0, chapter 6). Firmware has assigned the BARs; one that it left at zero is
- * unusable and reported.
+ * specification 3.0, chapter 6). BARs that the firmware left without an address get
+ * one here.
  */
 #pragma once
 

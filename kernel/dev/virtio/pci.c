@@ -1,5 +1,6 @@
 /*
- * Virtio over PCI (specification 1.2, section 4.1): modern devices, with MSI-X, a vector a queue.
+ * Virtio over PCI (specification 1.2, section 4.1): modern devices, with MSI-X: a vector a queue,
+ * shared in turn when the device has fewer.
  *
  * The device's registers are in BARs, at places that vendor capabilities name.
  */
@@ -26,8 +27,14 @@ struct common_cfg {
 	uint32_t queue_desc[2], queue_driver[2], queue_device[2];
 };
 
+struct pci_vector {
+	struct pci_virtio *owner;		/* NULL: not in use yet */
+	uint16_t number;
+};
+
 struct pci_virtio {
 	struct virtio_device device;
+	struct pci_vector vectors[VIRTIO_QUEUES_MAX];
 	struct pci_function *function;
 	volatile struct common_cfg *common;
 	volatile uint8_t *notify, *config;
@@ -92,9 +99,27 @@ static uint16_t pci_queue_size(struct virtio_device *device, unsigned int index)
 	return c->queue_size;
 }
 
-static void pci_queue_interrupt(void *arg)
+/* Queues i, i + n, i + 2n ... share vector i of n. */
+static void pci_vector_interrupt(void *arg)
 {
-	virtqueue_interrupt(arg);
+	struct pci_vector *v = arg;
+	struct pci_virtio *p = v->owner;
+
+	for (unsigned int i = v->number; i < VIRTIO_QUEUES_MAX; i += p->function->msix_vectors) {
+		if (p->device.queues[i] != NULL)
+			virtqueue_interrupt(p->device.queues[i]);
+	}
+}
+
+static int pci_use_vector(struct pci_virtio *p, uint16_t number)
+{
+	struct pci_vector *v = &p->vectors[number];
+
+	if (v->owner != NULL)
+		return 0;
+	v->owner = p;
+	v->number = number;
+	return pci_msix_set(p->function, number, pci_vector_interrupt, v);
 }
 
 static void write_address(volatile uint32_t *to, const void *ring)
@@ -109,16 +134,17 @@ static int pci_queue_enable(struct virtio_device *device, struct virtqueue *q)
 {
 	struct pci_virtio *p = device->transport;
 	volatile struct common_cfg *c = p->common;
+	uint16_t vector = (uint16_t)(q->index % p->function->msix_vectors);
 	uint64_t offset;
 	int error;
 
-	error = pci_msix_set(p->function, q->index, pci_queue_interrupt, q);
+	error = pci_use_vector(p, vector);
 	if (error != 0)
 		return error;
 	c->queue_select = (uint16_t)q->index;
 	c->queue_size = q->size;
-	c->queue_msix_vector = (uint16_t)q->index;
-	if (c->queue_msix_vector != q->index)
+	c->queue_msix_vector = vector;
+	if (c->queue_msix_vector != vector)
 		return -ENOSPC;
 	write_address(c->queue_desc, q->desc);
 	write_address(c->queue_driver, q->avail);
