@@ -185,11 +185,7 @@ static int devpts_mount(const struct fs_type *type, const char *source, const ch
 
 	if (super == NULL)
 		return -ENOMEM;
-	super->ops = &devpts_super_ops;
-	super->type = type;
-	refcount_init(&super->references);
-	super->magic = DEVPTS_MAGIC;
-	super->name_max = NAME_MAX_BYTES;
+	super_init(super, type, &devpts_super_ops, DEVPTS_MAGIC);
 	root = node_create(super, INODE_ROOT, S_IFDIR | 0755, 0);
 	if (root != NULL) {
 		root->ops = &root_ops;

@@ -279,11 +279,7 @@ static int p9_mount(const struct fs_type *type, const char *source, const char *
 		return -ENOMEM;
 	spin_init(&p->lock, RANK_DENTRY);
 	p->loose = options != NULL && has_option(options, "cache=loose");
-	p->super.ops = &p9_super_ops;
-	p->super.type = type;
-	refcount_init(&p->super.references);
-	p->super.magic = P9_MAGIC;
-	p->super.name_max = NAME_MAX_BYTES;
+	super_init(&p->super, type, &p9_super_ops, P9_MAGIC);
 	p->super.read_only = (flags & MS_RDONLY) != 0;
 	error = p9_mount_client(p, transport);
 	if (error != 0) {

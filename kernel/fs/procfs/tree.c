@@ -21,7 +21,7 @@
 #define DT_LNK 10
 
 static struct slab_cache *inode_cache;
-static const struct inode_ops dir_ops, link_ops, file_inode_ops;
+static const struct inode_ops dir_ops, link_ops, magic_link_ops, file_inode_ops;
 static const struct file_ops dir_file_ops, text_ops;
 
 bool proc_parse_id(const char *name, size_t length, uint32_t *id)
@@ -126,7 +126,7 @@ static struct inode *proc_inode_make(struct super *super, const struct proc_entr
 		inode->ops = &dir_ops;
 		inode->file_ops = &dir_file_ops;
 	} else if (S_ISLNK(entry->mode)) {
-		inode->ops = &link_ops;
+		inode->ops = entry->follow != NULL ? &magic_link_ops : &link_ops;
 	} else {
 		inode->ops = &file_inode_ops;
 		inode->file_ops = entry->file_ops != NULL ? entry->file_ops : &text_ops;
@@ -243,15 +243,11 @@ static int proc_readlink(struct inode *inode, char **out)
 	return error;
 }
 
-/* Without a magic target the link is an ordinary one: the walk reads it (-EINVAL says so). */
 static int proc_follow(struct inode *inode, struct path *out)
 {
 	const struct proc_inode *pi = proc_inode_of(inode);
-	int error;
+	int error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
 
-	if (pi->entry->follow == NULL)
-		return -EINVAL;
-	error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
 	return error != 0 ? error : pi->entry->follow(&pi->subject, out);
 }
 
@@ -377,6 +373,13 @@ static const struct inode_ops dir_ops = {
 
 static const struct inode_ops link_ops = {
 	.readlink = proc_readlink,
+	.getattr = proc_getattr,
+	.setattr = proc_setattr,
+	.evict = proc_evict,
+};
+
+static const struct inode_ops magic_link_ops = {
+	.readlink = proc_readlink,
 	.follow = proc_follow,
 	.getattr = proc_getattr,
 	.setattr = proc_setattr,
@@ -424,11 +427,7 @@ int proc_mount_tree(const struct fs_type *type, const struct proc_entry *entry, 
 
 	if (super == NULL)
 		return -ENOMEM;
-	super->ops = &proc_super_ops;
-	super->type = type;
-	refcount_init(&super->references);
-	super->magic = magic;
-	super->name_max = NAME_MAX_BYTES;
+	super_init(super, type, &proc_super_ops, magic);
 	root = proc_inode_make(super, entry, &none);
 	if (root != NULL) {
 		root->number = 1;
