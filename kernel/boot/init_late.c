@@ -9,6 +9,7 @@
 #include "fs/epoll/epoll.h"
 #include "fs/eventfd.h"
 #include "fs/inotify.h"
+#include "fs/overlay/overlay.h"
 #include "fs/p9/p9.h"
 #include "fs/pipe.h"
 #include "fs/procfs/procfs.h"
@@ -36,6 +37,7 @@ const struct init_call init_late[] = {
 	CALL(epoll_init, "learns of files that go, so before there are any"),
 	CALL(procfs_init, "a mount type"),
 	CALL(sysfs_init, "a mount type"),
+	CALL(overlay_init, "a mount type"),
 	CALL(p9_init, "a mount type; its devices come with virtio_init"),
 	CALL(net_init, "families of sockets"),
 	CALL(tty_init, "terminals and the console's node"),

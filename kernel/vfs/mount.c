@@ -252,8 +252,8 @@ void mount_detach_tree(struct mount *top)
 
 /* ---- boot ------------------------------------------------------------------------------------------ */
 
-int mount_instance(const char *type_name, const char *source, const char *options,
-		   uint32_t flags, struct mount **out)
+int mount_instance(const struct path_context *ctx, const char *type_name, const char *source,
+		   const char *options, uint32_t flags, struct mount **out)
 {
 	const struct fs_type *type = fs_type_find(type_name);
 	struct super *super;
@@ -262,7 +262,10 @@ int mount_instance(const char *type_name, const char *source, const char *option
 
 	if (type == NULL)
 		return -ENODEV;
-	error = type->mount(type, source, options, flags, &super);
+	if (type->mount_in != NULL)
+		error = ctx != NULL ? type->mount_in(type, ctx, options, flags, &super) : -EINVAL;
+	else
+		error = type->mount(type, source, options, flags, &super);
 	if (error != 0)
 		return error;
 	super_prepare(super);
@@ -278,13 +281,13 @@ int mount_instance(const char *type_name, const char *source, const char *option
 
 int vfs_mount_internal(const char *type, struct mount **out)
 {
-	return mount_instance(type, "none", "", 0, out);
+	return mount_instance(NULL, type, "none", "", 0, out);
 }
 
 int vfs_mount_root(const char *type, struct path *out)
 {
 	struct mount *m;
-	int error = mount_instance(type, "rootfs", "", 0, &m);
+	int error = mount_instance(NULL, type, "rootfs", "mode=755", 0, &m);
 
 	if (error != 0)
 		return error;

@@ -47,11 +47,11 @@ static int cover(struct mount *m, const struct path *at)
 
 /* ---- the kinds of mount(2) ------------------------------------------------------------------------ */
 
-static int mount_new(const struct path *target, const char *source, const char *type,
-		     uint32_t flags, const char *options)
+static int mount_new(const struct path_context *ctx, const struct path *target,
+		     const char *source, const char *type, uint32_t flags, const char *options)
 {
 	struct mount *m;
-	int error = mount_instance(type, source, options, flags, &m);
+	int error = mount_instance(ctx, type, source, options, flags, &m);
 
 	if (error != 0)
 		return error;
@@ -257,7 +257,7 @@ int vfs_mount(const struct path_context *ctx, const char *source, const char *ta
 	else if ((flags & MS_MOVE) != 0)
 		error = source != NULL ? mount_move(ctx, &path, source) : -EINVAL;
 	else
-		error = type != NULL ? mount_new(&path, source, type, flags,
+		error = type != NULL ? mount_new(ctx, &path, source, type, flags,
 						 options != NULL ? options : "") : -EINVAL;
 	path_put(&path);
 	return error;
