@@ -106,11 +106,13 @@ static ssize_t copy_in(struct pipe *p, struct iobuf *from, size_t n)
 
 /* ---- reading ------------------------------------------------------------------------------------------- */
 
-static ssize_t read_locked(struct pipe *p, struct file *file, struct iobuf *to)
+/* `room` is what writers had before bytes went out: taken after any sleep, in which it changes. */
+static ssize_t read_locked(struct pipe *p, struct file *file, struct iobuf *to, uint64_t *room)
 {
 	int error = 0;
 
 	for (;;) {
+		*room = pipe_room(p);
 		if (pipe_filled(p) > 0) {
 			size_t n = copy_out(p, to);
 
@@ -136,8 +138,7 @@ static ssize_t pipe_read(struct file *file, struct iobuf *to, loff_t *pos)
 	if (to->left == 0)
 		return 0;
 	mutex_lock(&p->mutex);
-	room = pipe_room(p);
-	n = read_locked(p, file, to);
+	n = read_locked(p, file, to, &room);
 	wake_writer = n > 0 && pipe_room(p) >= PIPE_BUF &&
 		      (room < PIPE_BUF || p->writers_waiting > 0);
 	wake_reader = p->readers_waiting > 0 && pipe_filled(p) > 0;

@@ -79,7 +79,7 @@ cmp_ok length slurp($log), '>', 20, '--log: a log';
 like slurp($log), qr/frobnicate/, 'a word that the kernel does not know is named in its log';
 refused('--log', tine_argv('--log', '/no/such/dir/log', '--', 'true'));
 # Into something that is no file it is copied at the end.
-$r = tine(tine_argv('--log', '/dev/stderr', '--', 'echo', 'hello'));
+$r = tine(tine_argv('--log', '/dev/stderr', '--append', 'frobnicate=7', '--', 'echo', 'hello'));
 cmp_ok length $r->{err}, '>', 20, '--log /dev/stderr';
 
 done_testing;
