@@ -101,6 +101,12 @@ static int prepare_thread(struct clone_plan *plan)
 	child->cred = self->cred;
 	cred_get(child->cred);
 	child->blocked = self->blocked;
+	if (self->sched_reset_on_fork) {
+		if (self->thread.policy == SCHED_FIFO || self->thread.policy == SCHED_RR)
+			sched_set_policy(&child->thread, SCHED_OTHER, 0);
+		if (child->thread.nice < 0 || child->thread.policy != self->thread.policy)
+			sched_set_nice(&child->thread, 0);
+	}
 	child->timer_slack_ns = self->timer_slack_ns;
 	return 0;
 }

@@ -88,11 +88,20 @@ static void release_files(struct task *task)
 
 /* --- the tree ------------------------------------------------------------------------------------------ */
 
+static void (*process_gone)(uint32_t pid);
+
+void process_set_gone_hook(void (*hook)(uint32_t pid))
+{
+	process_gone = hook;
+}
+
 /* References that existence held, to be dropped when no lock is held. */
 static void drop_reaped(struct process *p)
 {
 	struct task *leader = p->leader;
 
+	if (process_gone != NULL)
+		process_gone(p->pid);
 	p->leader = NULL;
 	task_put(leader);
 	process_put(p);

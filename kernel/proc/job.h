@@ -32,5 +32,6 @@ uint32_t process_group_session_id(uint32_t pgid);
 /* True when nobody outside the group but in its session could continue it: it is not stopped. */
 bool process_current_group_is_orphaned(void);
 /* A background process touches its terminal: sends `signo` (SIGTTIN, SIGTTOU) to its group and says
- * -ERESTARTSYS, or -EIO when it ignores or blocks the signal or is orphaned. */
+ * -ERESTARTSYS; -EIO when the group is orphaned; when it ignores or blocks the signal -EIO for
+ * SIGTTIN and 0 for SIGTTOU: then it may. */
 must_check int job_stop_background(int signo);

@@ -133,6 +133,7 @@ struct task {
 	uint32_t trap_number;			/* of the last fault: for the signal frame */
 	uint64_t trap_error, trap_address;
 	uint64_t timer_slack_ns;
+	bool sched_reset_on_fork;		/* SCHED_RESET_ON_FORK */
 	uint64_t tsc_mode;
 	bool keep_caps_on_exec;
 	struct futex_waiter *futex;
@@ -189,6 +190,8 @@ void task_exit(int status) noreturn_fn;
 /* PID 1 from the kernel: path and NULL-terminated arguments. */
 must_check int process_start_init(const char *path, const char *const argv[], const char *const envp[]);
 void proc_init(void);
+/* procfs: called after a process was reaped, without locks. */
+void process_set_gone_hook(void (*hook)(uint32_t pid));
 void process_set_root(const struct path *root);		/* boot: PID 1's root and cwd */
 /* Another task's space, counted; NULL when it has left it. More of that kind: task_access.h. */
 void fs_state_put(struct fs_state *fs);

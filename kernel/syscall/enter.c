@@ -112,7 +112,7 @@ static inline void enter(struct trap_frame *frame, uint64_t number, dispatch_t r
 
 void syscall_enter(struct trap_frame *frame, uint64_t number)
 {
-	enter(frame, number, dispatch);
+	enter(frame, (uint32_t)number, dispatch);	/* Linux looks at the lower half only */
 }
 
 void syscall_enter_i386(struct trap_frame *frame, uint64_t number)

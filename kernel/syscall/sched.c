@@ -174,10 +174,16 @@ static int may_set_policy(struct task *task, int policy, int priority)
 	return owns(task) ? 0 : -EPERM;
 }
 
-static int set_policy(uint64_t pid, int policy, int priority, int nice, bool keep_nice)
+struct policy_change {
+	int policy;			/* -1: as it is */
+	int priority, nice;
+	bool keep_nice, reset_on_fork;
+};
+
+static int set_policy(uint64_t pid, const struct policy_change *c)
 {
+	int policy = c->policy, priority = c->priority, error;
 	struct task *task;
-	int error;
 
 	task = task_get_by_pid(pid);
 	if (task == NULL)
@@ -188,12 +194,17 @@ static int set_policy(uint64_t pid, int policy, int priority, int nice, bool kee
 		error = -EINVAL;
 	else
 		error = may_set_policy(task, policy, priority);
-	if (error == 0 && !keep_nice && !is_realtime(policy))
-		error = may_set_nice(task, nice) != 0 ? -EPERM : 0;
+	if (error == 0 && task->sched_reset_on_fork && !c->reset_on_fork && c->policy >= 0 &&
+	    !capable(CAP_SYS_NICE))
+		error = -EPERM;
+	if (error == 0 && !c->keep_nice && !is_realtime(policy))
+		error = may_set_nice(task, c->nice) != 0 ? -EPERM : 0;
 	if (error == 0) {
 		sched_set_policy(&task->thread, policy, priority);
-		if (!keep_nice && !is_realtime(policy))
-			sched_set_nice(&task->thread, nice);
+		if (!c->keep_nice && !is_realtime(policy))
+			sched_set_nice(&task->thread, c->nice);
+		if (c->policy >= 0)
+			task->sched_reset_on_fork = c->reset_on_fork;
 	}
 	task_put(task);
 	return error;
@@ -208,19 +219,29 @@ static int param_get(uint64_t pid, uint64_t user_param, struct abi_sched_param *
 
 long sys_sched_setscheduler(uint64_t pid, uint64_t policy, uint64_t user_param)
 {
+	struct policy_change c = {
+		.policy = (int)policy & ~SCHED_RESET_ON_FORK, .keep_nice = true,
+		.reset_on_fork = (policy & SCHED_RESET_ON_FORK) != 0,
+	};
 	struct abi_sched_param param;
 	int error = (int)policy < 0 ? -EINVAL : param_get(pid, user_param, &param);
 
-	return error != 0 ? error :
-	       set_policy(pid, (int)policy & ~SCHED_RESET_ON_FORK, param.sched_priority, 0, true);
+	if (error != 0)
+		return error;
+	c.priority = param.sched_priority;
+	return set_policy(pid, &c);
 }
 
 long sys_sched_setparam(uint64_t pid, uint64_t user_param)
 {
+	struct policy_change c = { .policy = -1, .keep_nice = true };
 	struct abi_sched_param param;
 	int error = param_get(pid, user_param, &param);
 
-	return error != 0 ? error : set_policy(pid, -1, param.sched_priority, 0, true);
+	if (error != 0)
+		return error;
+	c.priority = param.sched_priority;
+	return set_policy(pid, &c);
 }
 
 long sys_sched_getscheduler(uint64_t pid)
@@ -233,7 +254,7 @@ long sys_sched_getscheduler(uint64_t pid)
 	task = task_get_by_pid(pid);
 	if (task == NULL)
 		return -ESRCH;
-	policy = task->thread.policy;
+	policy = task->thread.policy | (task->sched_reset_on_fork ? SCHED_RESET_ON_FORK : 0);
 	task_put(task);
 	return policy;
 }
@@ -256,6 +277,7 @@ long sys_sched_getparam(uint64_t pid, uint64_t user_param)
 long sys_sched_setattr(uint64_t pid, uint64_t user_attr, uint64_t flags)
 {
 	struct abi_sched_attr attr;
+	struct policy_change c;
 	uint32_t size;
 	int error;
 
@@ -277,11 +299,14 @@ long sys_sched_setattr(uint64_t pid, uint64_t user_attr, uint64_t flags)
 		return error;
 	if ((int)attr.sched_policy < 0 || (attr.sched_flags & ~(uint64_t)SCHED_FLAG_ALL) != 0)
 		return -EINVAL;
-	if ((attr.sched_flags & SCHED_FLAG_KEEP_POLICY) != 0)
-		attr.sched_policy = (uint32_t)-1;
-	return set_policy(pid, (int)attr.sched_policy, (int)attr.sched_priority,
-			  CLAMP(attr.sched_nice, NICE_MIN, NICE_MAX),
-			  (attr.sched_flags & SCHED_FLAG_KEEP_PARAMS) != 0);
+	c = (struct policy_change){
+		.policy = (attr.sched_flags & SCHED_FLAG_KEEP_POLICY) != 0 ? -1 : (int)attr.sched_policy,
+		.priority = (int)attr.sched_priority,
+		.nice = CLAMP(attr.sched_nice, NICE_MIN, NICE_MAX),
+		.keep_nice = (attr.sched_flags & SCHED_FLAG_KEEP_PARAMS) != 0,
+		.reset_on_fork = (attr.sched_flags & SCHED_FLAG_RESET_ON_FORK) != 0,
+	};
+	return set_policy(pid, &c);
 }
 
 long sys_sched_getattr(uint64_t pid, uint64_t user_attr, uint64_t size, uint64_t flags)
@@ -296,6 +321,7 @@ long sys_sched_getattr(uint64_t pid, uint64_t user_attr, uint64_t size, uint64_t
 	if (task == NULL)
 		return -ESRCH;
 	attr.sched_policy = task->thread.policy;
+	attr.sched_flags = task->sched_reset_on_fork ? SCHED_FLAG_RESET_ON_FORK : 0;
 	if (is_realtime(task->thread.policy))
 		attr.sched_priority = task->thread.rt_priority;
 	else

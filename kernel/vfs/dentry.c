@@ -215,6 +215,24 @@ void dentry_drop(struct dentry *d)
 	forget(d, false);
 }
 
+/* A leaf at a time, so that nothing depends on the depth. */
+void dentry_drop_tree(struct dentry *d)
+{
+	struct dentry *leaf;
+	bool last;
+
+	do {
+		spin_lock(&dentry_tree_lock);
+		for (leaf = d; !list_is_empty(&leaf->children);)
+			leaf = list_first(&leaf->children, struct dentry, child_node);
+		last = leaf == d;
+		dentry_get(leaf);
+		spin_unlock(&dentry_tree_lock);
+		dentry_drop(leaf);
+		dentry_put(leaf);
+	} while (!last);
+}
+
 void dentry_unhash(struct dentry *d)
 {
 	forget(d, true);

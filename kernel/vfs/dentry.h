@@ -69,6 +69,8 @@ must_check struct dentry *dentry_create_named_root(struct super *super, struct i
 must_check struct dentry *dentry_create_unhashed(struct dentry *dir, const char *name);
 /* Forgets a cached name that no longer holds (revalidate said so); nothing was deleted. */
 void dentry_drop(struct dentry *dentry);
+/* As that, with all names below it; the caller holds a reference. */
+void dentry_drop_tree(struct dentry *dentry);
 /* Forgets all unused children of a directory: after its removal. */
 void dentry_prune_children(struct dentry *dir);
 /* Forgets all unused dentries of a file system that is going away. */

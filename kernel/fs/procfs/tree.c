@@ -443,10 +443,49 @@ int proc_mount_tree(const struct fs_type *type, const struct proc_entry *entry, 
 	return 0;
 }
 
+/*
+ * One instance for all mounts, made with the first and kept: so the names of a process that is gone
+ * are found in one place.
+ */
+static struct super *proc_super;
+static struct mutex proc_super_mutex;
+
 static int proc_mount(const struct fs_type *type, const char *source, const char *options,
 		      uint32_t flags, struct super **out)
 {
-	return proc_mount_tree(type, &proc_root_entry, PROC_MAGIC, out);
+	struct super *super;
+	int error = 0;
+
+	mutex_lock(&proc_super_mutex);
+	if (proc_super == NULL) {
+		error = proc_mount_tree(type, &proc_root_entry, PROC_MAGIC, &super);
+		if (error == 0)
+			store_release(&proc_super, super);
+	}
+	if (error == 0) {
+		refcount_get(&proc_super->references);
+		*out = proc_super;
+	}
+	mutex_unlock(&proc_super_mutex);
+	return error;
+}
+
+/* A process was reaped: nobody will ask for the cached names below its number again. */
+static void forget_process(uint32_t pid)
+{
+	struct super *super = load_acquire(&proc_super);
+	struct dentry *d;
+	char name[12];
+	size_t length;
+
+	if (super == NULL)
+		return;
+	length = format_string(name, sizeof(name), "%u", pid);
+	d = dentry_find_child(super->root, name, length);
+	if (d == NULL)
+		return;
+	dentry_drop_tree(d);
+	dentry_put(d);
 }
 
 static struct fs_type proc_type = { .name = "proc", .mount = proc_mount };
@@ -454,5 +493,7 @@ static struct fs_type proc_type = { .name = "proc", .mount = proc_mount };
 void procfs_init(void)
 {
 	inode_cache = slab_cache_create("proc_inode", sizeof(struct proc_inode), 64);
+	mutex_init(&proc_super_mutex);
+	process_set_gone_hook(forget_process);
 	fs_type_register(&proc_type);
 }
