@@ -17,6 +17,12 @@ struct trap_frame;			/* all user registers at entry; arch/<name>/trap_frame.h */
 
 void arch_idle(void);			/* interrupts are off: turns them on and halts, atomically */
 void arch_ipi_send(uint32_t cpu, enum ipi_kind kind);
+/*
+ * Halts this CPU while *word is `value`, whatever its interrupt flag, until arch_spin_wake() for it,
+ * an interrupt, or for no reason. A wake-up that comes once *word was written first is never lost.
+ */
+void arch_spin_halt(const uint32_t *word, uint32_t value);
+void arch_spin_wake(uint32_t cpu);
 uint64_t arch_clock_ns(void);		/* monotonic since boot */
 uint64_t arch_wall_seconds_at_boot(void);
 void arch_timer_arm(uint64_t delta_ns);	/* one-shot on this CPU; TIME_NEVER disarms */

@@ -39,12 +39,18 @@ void exception_enter(struct trap_frame *frame, const struct exception *e);
  * Delivers signals, switches threads when due, arms the slice.
  */
 void user_return(struct trap_frame *frame);
-/* After an interrupt taken in kernel mode, before its return: switches when preemption is allowed. */
+/*
+ * After an interrupt taken in kernel mode, before its return: switches when preemption is allowed.
+ */
 void kernel_interrupt_return(void);
 
-/* First instruction of a planted user thread, on its own stack: finishes the switch, user_return(). */
+/*
+ * First instruction of a planted user thread, on its own stack: finishes the switch, user_return().
+ */
 void thread_first_return(struct trap_frame *frame);
-/* The tail of the first switch into any thread (kernel or user): unlocks what sched_switch holds. */
+/*
+ * The tail of the first switch into any thread (kernel or user): unlocks what sched_switch holds.
+ */
 void thread_first_switch_done(void);
 
 /* Secondary processors arrive here on their idle thread's stack, interrupts off. */

@@ -1,5 +1,14 @@
 /*
- * Spin locks: a word that is 0 or 1, taken with an exchange, awaited by reading.
+ * Spin locks: a word that is FREE, HELD, or HELD_HALTED, taken by compare and exchange, awaited by
+ * reading.
+ *
+ * Where virtual processors outnumber real ones, the holder may not be running at all, and spinning
+ * keeps it from running: a wait of 10 us becomes one of milliseconds. So who has spun for long
+ * halts: it says at what (`halted_at`), marks the lock HELD_HALTED, and stops its processor if the
+ * lock still says so. Whoever releases such a lock wakes every processor that halts at it. The mark
+ * and the look at halted_at are both behind a full barrier, so one of the two sees the other; that
+ * the processor does not halt after it was woken is arch_spin_halt()'s part. A halted processor
+ * whose interrupts are on still takes them.
  *
  * A debug build keeps, per CPU, the stack of locks held, and panics when a lock is taken whose rank
  * is not above that of every lock this CPU took in the same context (an interrupt handler starts
@@ -11,13 +20,20 @@
  */
 #include "core/spinlock.h"
 
+#include "arch/arch_down.h"
 #include "core/clock.h"
 
 struct context_token preempt_off, irq_off;
 
 #define LOCKS_HELD_MAX 16
 #define STUCK_NS (20 * NSEC_PER_SEC)
-#define STUCK_SPINS 4096
+#define STUCK_SPINS 1024
+#define HALT_SPINS 256
+
+enum { FREE, HELD, HELD_HALTED };
+
+/* [a] written by its processor, read by those that release. */
+static PERCPU(const struct spinlock *, halted_at);
 
 struct lock_stack {
 	uint32_t count;
@@ -77,28 +93,59 @@ static void note_released(struct spinlock *lock)
 	arch_irq_restore(state);
 }
 
+/* True when the lock was taken. An interrupt handler may halt at another lock in between: it leaves
+ * halted_at as it found it. */
+static bool halt(struct spinlock *lock)
+{
+	const struct spinlock **slot = this_cpu(halted_at);
+	const struct spinlock *before = *slot;
+	bool taken;
+
+	write_once(*slot, lock);
+	taken = atomic32_exchange(&lock->locked, HELD_HALTED) == FREE;
+	if (!taken)
+		arch_spin_halt(&lock->locked.v, HELD_HALTED);
+	write_once(*slot, before);
+	return taken;
+}
+
+static void check_stuck(const struct spinlock *lock, uint64_t *since)
+{
+	if (*since == 0)
+		*since = clock_ns();
+	else if (clock_ns() - *since > STUCK_NS)
+		panic("spin lock %p (rank %u) is stuck, held by CPU %d", (const void *)lock,
+		      lock->rank, (int)lock->owner - 1);
+}
+
 static void spin_wait(struct spinlock *lock)
 {
 	uint64_t since = 0;
-	uint32_t spins = 0;
 
-	while (atomic32_load(&lock->locked) != 0) {
-		arch_pause();
-		if (!CONFIG_DEBUG || ++spins % STUCK_SPINS != 0)
-			continue;
-		if (since == 0)
-			since = clock_ns();
-		else if (clock_ns() - since > STUCK_NS)
-			panic("spin lock %p (rank %u) is stuck, held by CPU %d", (void *)lock,
-			      lock->rank, (int)lock->owner - 1);
+	for (uint32_t spins = 1; !atomic32_compare_exchange(&lock->locked, FREE, HELD); spins++) {
+		while (atomic32_load(&lock->locked) != FREE && spins % HALT_SPINS != 0) {
+			arch_pause();
+			spins++;
+		}
+		if (spins % HALT_SPINS == 0 && halt(lock))
+			return;
+		if (CONFIG_DEBUG && spins % STUCK_SPINS == 0)
+			check_stuck(lock, &since);
 	}
+}
+
+static void wake_halted(const struct spinlock *lock)
+{
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+		if (cpu != cpu_id() && read_once(*cpu_of(halted_at, cpu)) == lock)
+			arch_spin_wake(cpu);
 }
 
 static void lock_taken_by_spinning(struct spinlock *lock, bool same_rank_ok)
 {
 	if (CONFIG_DEBUG)
 		check_rank(lock, same_rank_ok);
-	while (atomic32_exchange(&lock->locked, 1) != 0)
+	if (unlikely(!atomic32_compare_exchange(&lock->locked, FREE, HELD)))
 		spin_wait(lock);
 	if (CONFIG_DEBUG)
 		note_taken(lock);
@@ -108,7 +155,9 @@ static void lock_released(struct spinlock *lock)
 {
 	if (CONFIG_DEBUG)
 		note_released(lock);
-	atomic32_store_release(&lock->locked, 0);
+	/* The lock may be gone after this: only its address is used. */
+	if (unlikely(atomic32_exchange(&lock->locked, FREE) == HELD_HALTED))
+		wake_halted(lock);
 }
 
 void spin_lock(struct spinlock *lock) NO_LOCK_ANALYSIS
@@ -126,7 +175,7 @@ void spin_unlock(struct spinlock *lock) NO_LOCK_ANALYSIS
 bool spin_try_lock(struct spinlock *lock) NO_LOCK_ANALYSIS
 {
 	preempt_disable();
-	if (atomic32_exchange(&lock->locked, 1) != 0) {
+	if (!atomic32_compare_exchange(&lock->locked, FREE, HELD)) {
 		preempt_enable();
 		return false;
 	}

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arch/arch_down.h"
 #include "arch/host/host.h"
 #include "core/assert.h"
 #include "core/klog.h"
@@ -24,6 +25,10 @@ void klog(enum log_level level, const char *format, ...)
 }
 
 void klog_wake_drainer(void) { }
+
+/* A processor that halts at a spin lock is one that spins: the explorer sees no difference. */
+void arch_spin_halt(const uint32_t *word, uint32_t value) { host_pause(); }
+void arch_spin_wake(uint32_t cpu) { }
 
 static noreturn_fn void fail(const char *before, const char *format, va_list args)
 {

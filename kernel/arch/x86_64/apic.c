@@ -133,7 +133,8 @@ void arch_ipi_send(uint32_t cpu, enum ipi_kind kind)
 	static const uint32_t commands[] = {
 		[IPI_RESCHEDULE] = VECTOR_RESCHEDULE | ICR_ASSERT,
 		[IPI_CALL] = VECTOR_CALL | ICR_ASSERT,
-		/* Reaches a processor that has interrupts off as well. */
+		/* Reaches a processor that has interrupts off as well; what it is for, panic or a
+		 * spin lock, the receiver sees itself. */
 		[IPI_STOP] = ICR_NMI | ICR_ASSERT,
 	};
 
@@ -141,6 +142,8 @@ void arch_ipi_send(uint32_t cpu, enum ipi_kind kind)
 	full_barrier();
 	send(cpu_archs[cpu].apic_id, commands[kind]);
 }
+
+void arch_spin_wake(uint32_t cpu) { arch_ipi_send(cpu, IPI_STOP); }
 
 uint32_t apic_timer_read(void) { return apic_read(APIC_TIMER_CURRENT); }
 

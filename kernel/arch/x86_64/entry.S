@@ -183,6 +183,21 @@ trap_stubs:
 	vector = vector + 1
 	.endr
 
+/*
+ * void arch_spin_halt(const uint32_t *word, uint32_t value)
+ *
+ * An NMI wakes it, since interrupts may be off; any trap that hits between the look at the word and
+ * the halt moves on to the end (spin_halt_leave() in traps.c), so that a wake-up there is not lost.
+ */
+	.balign 16
+	.globl arch_spin_halt, spin_halt_end
+arch_spin_halt:
+	cmpl %esi, (%rdi)
+	jne spin_halt_end
+	hlt
+spin_halt_end:
+	ret
+
 /* void switch_stacks(uint64_t *save_to, uint64_t load) */
 	.balign 16
 	.globl switch_stacks

@@ -1,6 +1,6 @@
 /*
- * PCI configuration mechanism #1: an address port and a data port (PCI specification 3.0, 3.2.2.3.2).
- * Machines without PCI (microvm) read all ones from both.
+ * PCI configuration mechanism #1: an address port and a data port (PCI specification 3.0,
+ * 3.2.2.3.2). Machines without PCI (microvm) read all ones from both.
  */
 #include "arch/arch_down.h"
 #include "core/spinlock.h"
@@ -47,7 +47,9 @@ uint32_t arch_pci_read(uint8_t bus, uint8_t device_function, unsigned int offset
 	return bytes == 4 ? value : value & ((1u << (8 * bytes)) - 1);
 }
 
-/* Narrow writes use the data port's byte lanes, so that neighbours (write-one-to-clear) are safe. */
+/*
+ * Narrow writes use the data port's byte lanes, so that neighbours (write-one-to-clear) are safe.
+ */
 void arch_pci_write(uint8_t bus, uint8_t device_function, unsigned int offset, unsigned int bytes,
 		    uint32_t value)
 {

@@ -38,7 +38,7 @@ struct idt_gate {
 };
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
-extern char trap_stubs[];
+extern char trap_stubs[], spin_halt_end[];
 
 struct fixup { uint64_t from, to, target, kind; };
 extern const struct fixup fixup_table[], fixup_table_end[];
@@ -288,6 +288,13 @@ static void interrupt_by_vector(uint32_t vector)
 	}
 }
 
+/* A trap between arch_spin_halt()'s look and its halt may be the wake-up: it must not halt then. */
+static void spin_halt_leave(struct trap_frame *f)
+{
+	if (f->rip >= (uint64_t)arch_spin_halt && f->rip < (uint64_t)spin_halt_end)
+		f->rip = (uint64_t)spin_halt_end;
+}
+
 static void interrupt(struct trap_frame *f)
 {
 	struct cpu *cpu = cpu_self();
@@ -302,8 +309,10 @@ static void interrupt(struct trap_frame *f)
 	if (vector >= IRQ_VECTOR_FIRST && vector != VECTOR_SPURIOUS)
 		apic_eoi();
 	preempt_count_dec();
-	if (!trap_frame_from_user(f))
+	if (!trap_frame_from_user(f)) {
+		spin_halt_leave(f);
 		kernel_interrupt_return();
+	}
 }
 
 void trap_dispatch(struct trap_frame *f)
@@ -328,9 +337,10 @@ void trap_dispatch(struct trap_frame *f)
 void trap_paranoid(struct trap_frame *f)
 {
 	if (f->trap == TRAP_NMI) {
-		/* NMIs are sent by a processor that panics, to stop the others. */
+		/* Sent by a processor that panics, to stop the others, and to wake halted ones. */
 		if (panic_is_under_way())
 			arch_stop_this_cpu();
+		spin_halt_leave(f);
 		return;
 	}
 	die(f, f->trap == TRAP_DF ? "double fault (stack overflow?)" : "machine check", read_cr2());
