@@ -79,7 +79,7 @@ static int check_process_count(void)
 	return mine >= process_limit(RLIMIT_NPROC) ? -EAGAIN : 0;
 }
 
-/* --- prepare: the parts -------------------------------------------------------------------------- */
+/* --- prepare: the parts ----------------------------------------------------------------------- */
 
 static int prepare_thread(struct clone_plan *plan)
 {
@@ -245,7 +245,9 @@ static int prepare_vfork(struct clone_plan *plan)
 	return 0;
 }
 
-/* The descriptor is in the parent's table already, empty; the number is told before the child runs. */
+/*
+ * The descriptor is in the parent's table already, empty; the number is told before the child runs.
+ */
 static int prepare_pidfd(struct clone_plan *plan)
 {
 	int error;
@@ -290,7 +292,7 @@ static void prepare_frame(struct clone_plan *plan, const struct trap_frame *fram
 		plan->child->clear_child_tid = r->child_tid;
 }
 
-/* --- undo --------------------------------------------------------------------------------------------- */
+/* --- undo ------------------------------------------------------------------------------------- */
 
 static void undo(struct clone_plan *plan)
 {
@@ -342,7 +344,7 @@ static int prepare(struct clone_plan *plan, const struct trap_frame *frame)
 	return error;
 }
 
-/* --- commit ------------------------------------------------------------------------------------------- */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 /*
  * A signal that came for the whole process or group must not miss a child that was made while it

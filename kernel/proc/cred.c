@@ -383,8 +383,8 @@ int cred_set_capabilities(uint64_t effective, uint64_t permitted, uint64_t inher
 
 /*
  * What exec does to capabilities: set-user-id and set-group-id bits are in cred already (`file_uid`
- * tells whether euid came from the file). capabilities(7), "Transformation during execve()", with no
- * file capabilities: root gets all of the bounding set.
+ * tells whether euid came from the file). capabilities(7), "Transformation during execve()", with
+ * no file capabilities: root gets all of the bounding set.
  */
 void cred_exec(struct cred *cred, bool privileged)
 {

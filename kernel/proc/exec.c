@@ -67,20 +67,22 @@ int exec_open(int dirfd, const char *name, int flags, struct file **out)
 	unsigned int lookup = ((flags & AT_SYMLINK_NOFOLLOW) == 0 ? LOOKUP_FOLLOW : 0) |
 			      ((flags & AT_EMPTY_PATH) != 0 ? LOOKUP_EMPTY : 0);
 	struct path_base base;
+	struct file *file;
 	int error = path_base_get(dirfd, name, &base);
 
 	if (error != 0)
 		return error;
-	error = open_path(&base, name, lookup, out);
+	error = open_path(&base, name, lookup, &file);
 	path_base_put(&base);
 	if (error != 0)
 		return error;
-	error = check_executable(*out);
+	error = check_executable(file);
 	if (error != 0) {
-		file_put(*out);
+		file_put(file);
 		return error;
 	}
-	(*out)->denies_write = true;
+	file->denies_write = true;
+	*out = file;
 	return 0;
 }
 

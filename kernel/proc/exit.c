@@ -23,7 +23,7 @@
 #include "proc/proc_internal.h"
 #include "proc/rusage.h"
 
-/* --- what a task gives back ---------------------------------------------------------------------- */
+/* --- what a task gives back ------------------------------------------------------------------- */
 
 void vfork_release(struct task *task)
 {
@@ -86,7 +86,7 @@ static void release_files(struct task *task)
 	fs_state_put(fs);
 }
 
-/* --- the tree ------------------------------------------------------------------------------------------ */
+/* --- the tree --------------------------------------------------------------------------------- */
 
 static void (*process_gone)(uint32_t pid);
 
@@ -252,7 +252,7 @@ static void give_children_away_locked(struct process *p, struct list_head *dead)
 	}
 }
 
-/* --- the last task of a process ------------------------------------------------------------------------- */
+/* --- the last task of a process --------------------------------------------------------------- */
 
 static void drop_all_reaped(struct list_head *dead)
 {
@@ -292,7 +292,9 @@ static void become_zombie(struct process *p)
 		drop_reaped(p);
 }
 
-/* Out of the process. True for the last live one. A thread that is not the leader leaves no trace. */
+/*
+ * Out of the process. True for the last live one. A thread that is not the leader leaves no trace.
+ */
 static bool leave_process(struct task *task)
 {
 	struct process *p = task->process;

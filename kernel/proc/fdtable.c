@@ -41,7 +41,7 @@ struct fdtable {
 	struct fd_body *body;		/* counted; written under lock */
 };
 
-/* --- bodies -------------------------------------------------------------------------------------- */
+/* --- bodies ----------------------------------------------------------------------------------- */
 
 static struct fd_body *body_create(uint32_t capacity)
 {
@@ -132,7 +132,7 @@ static int make_private_locked(struct fdtable *t, uint32_t capacity) NO_LOCK_ANA
 	return 0;
 }
 
-/* --- tables -------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static struct fdtable *table_with(struct fd_body *body)
 {
@@ -223,7 +223,7 @@ void fdtable_put(struct fdtable *t)
 	kfree(t);
 }
 
-/* --- using a descriptor ---------------------------------------------------------------------------- */
+/* --- using a descriptor ----------------------------------------------------------------------- */
 
 bool fd_get_any(int fd, struct fd_ref *out)
 {
@@ -306,7 +306,7 @@ bool fdtable_fd_close_on_exec(struct fdtable *t, int fd)
 	return on;
 }
 
-/* --- taking descriptors ------------------------------------------------------------------------------ */
+/* --- taking descriptors ----------------------------------------------------------------------- */
 
 static void set_flag(uint64_t *map, size_t bit, bool on)
 {
@@ -409,7 +409,7 @@ int fd_add(struct file *file, bool close_on_exec)
 	return fd;
 }
 
-/* --- closing, duplicating ------------------------------------------------------------------------------ */
+/* --- closing, duplicating --------------------------------------------------------------------- */
 
 /* Takes the file out of a slot; NULL when it is empty or only reserved. -ENOMEM through *error. */
 static struct file *detach_locked(struct fdtable *t, size_t fd, int *error)
@@ -536,7 +536,7 @@ void fdtable_close_on_exec(struct fdtable *t)
 	}
 }
 
-/* --- close_range(2), unshare(2) ------------------------------------------------------------------------ */
+/* --- close_range(2), unshare(2) --------------------------------------------------------------- */
 
 int fdtable_unshare(void)
 {

@@ -36,7 +36,7 @@ void futex_init(void)
 	}
 }
 
-/* --- keys ------------------------------------------------------------------------------------------ */
+/* --- keys ------------------------------------------------------------------------------------- */
 
 int futex_key_get(user_addr_t address, bool shared, struct futex_key *key)
 {
@@ -72,7 +72,7 @@ struct futex_bucket *futex_bucket_of(const struct futex_key *key)
 	return &buckets[hash_bucket(hash_pair((uint64_t)key->base, key->offset), BUCKET_BITS)];
 }
 
-/* --- waiters ----------------------------------------------------------------------------------------- */
+/* --- waiters ---------------------------------------------------------------------------------- */
 
 void futex_waiter_init(struct futex_waiter *w, const struct futex_key *key, uint32_t bitset)
 {
@@ -193,7 +193,7 @@ long futex_wake(user_addr_t address, bool shared, uint32_t count, uint32_t bitse
 	return woken;
 }
 
-/* --- two words -------------------------------------------------------------------------------------------- */
+/* --- two words -------------------------------------------------------------------------------- */
 
 static uint32_t wake_in_locked(struct futex_bucket *bucket, const struct futex_key *key,
 			       uint32_t count)
@@ -357,7 +357,7 @@ long futex_wake_op(user_addr_t address, user_addr_t other, bool shared, uint32_t
 	return woken;
 }
 
-/* --- several words ------------------------------------------------------------------------------------------- */
+/* --- several words ---------------------------------------------------------------------------- */
 
 static bool any_woken(const struct futex_waiter *waiters, size_t count)
 {

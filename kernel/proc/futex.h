@@ -13,7 +13,9 @@ must_check int futex_wait(user_addr_t address, bool shared, uint32_t value, uint
 			  uint64_t deadline_ns);
 /* How many were woken, or -errno. */
 long futex_wake(user_addr_t address, bool shared, uint32_t count, uint32_t bitset);
-/* Wakes `wake`, moves up to `move` more to `to`; with `compare`, only while the word is *compare. */
+/*
+ * Wakes `wake`, moves up to `move` more to `to`; with `compare`, only while the word is *compare.
+ */
 long futex_requeue(user_addr_t from, user_addr_t to, bool shared, uint32_t wake, uint32_t move,
 		   const uint32_t *compare);
 long futex_wake_op(user_addr_t address, user_addr_t other, bool shared, uint32_t wake,

@@ -3,8 +3,8 @@
  *
  * The word holds the owner's thread id and the bit FUTEX_WAITERS. lock_pi takes a free word or sets
  * the bit and waits; unlock_pi hands the word to the first waiter by name. The owner's priority is
- * not raised (the policy's virtual deadlines bound how long a runnable owner waits); the protocol on
- * the word is the full one.
+ * not raised (the policy's virtual deadlines bound how long a runnable owner waits); the protocol
+ * on the word is the full one.
  *
  * Robust lists (set_robust_list(2)): at exit the kernel walks the list of held locks in user memory
  * and marks each word that still names the task with FUTEX_OWNER_DIED. The walk is bounded.
@@ -159,7 +159,7 @@ int futex_unlock_pi(user_addr_t address, bool shared)
 	}
 }
 
-/* --- robust lists ------------------------------------------------------------------------------------- */
+/* --- robust lists ----------------------------------------------------------------------------- */
 
 static void owner_died(struct task *task, user_addr_t address, bool is_pi)
 {

@@ -22,7 +22,7 @@ static struct {
 
 static struct path root_path;
 
-/* --- tables --------------------------------------------------------------------------------------- */
+/* --- tables ----------------------------------------------------------------------------------- */
 
 static struct cred *cred_of(const struct vfs_cred *vfs)
 {
@@ -55,7 +55,7 @@ void process_set_root(const struct path *root)
 	path_get(&root_path);
 }
 
-/* --- PID 1 -------------------------------------------------------------------------------------------- */
+/* --- PID 1 ------------------------------------------------------------------------------------ */
 
 static void open_console(void)
 {
@@ -145,7 +145,7 @@ int process_start_init(const char *path, const char *const argv[], const char *c
 	return 0;
 }
 
-/* --- another task's parts --------------------------------------------------------------------------------- */
+/* --- another task's parts --------------------------------------------------------------------- */
 
 /* The view changes first, under the lock: whoever finds it there may still count it. */
 void task_set_space(struct task *task, struct space *space)

@@ -3,8 +3,8 @@
  *
  * One struct interval behind both: a deadline on some clock and an interval. Real-time clocks use
  * the kernel's timers directly. Processor-time clocks use them to look again: at the earliest time
- * at which the processes' threads could have used up what is left, the sum is compared; so no switch
- * pays for a clock that nobody watches.
+ * at which the processes' threads could have used up what is left, the sum is compared; so no
+ * switch pays for a clock that nobody watches.
  *
  * A periodic timer is armed anew when its signal is taken, not when it fires: a program that does
  * not take its signals is not interrupted again and again; the misses are its overrun count.
@@ -53,7 +53,7 @@ struct itimer {
 #define FIXED_LIMIT 3
 #define CLOCK_USER_TIME (-1)		/* ITIMER_VIRTUAL */
 
-/* --- clocks ------------------------------------------------------------------------------------------- */
+/* --- clocks ----------------------------------------------------------------------------------- */
 
 static bool is_cpu_clock(int clock)
 {
@@ -147,7 +147,7 @@ static uint64_t interval_now(const struct interval *t)
 	}
 }
 
-/* --- arming -------------------------------------------------------------------------------------------- */
+/* --- arming ----------------------------------------------------------------------------------- */
 
 /* Signal lock held. `now`: the timer's clock. */
 static void interval_arm_locked(struct interval *t, uint64_t now)
@@ -177,7 +177,7 @@ static uint64_t interval_forward(struct interval *t, uint64_t now)
 	return missed;
 }
 
-/* --- firing: interrupt context ---------------------------------------------------------------------------- */
+/* --- firing: interrupt context ---------------------------------------------------------------- */
 
 static struct task *find_thread_locked(struct process *p, uint32_t tid)
 {
@@ -301,7 +301,7 @@ void itimer_signal_taken(struct process *p, int signo, struct abi_siginfo *info)
 	}
 }
 
-/* --- setting: process context, mutex held ------------------------------------------------------------------- */
+/* --- setting: process context, mutex held ----------------------------------------------------- */
 
 static uint64_t left_of(const struct interval *t, uint64_t now)
 {
@@ -456,7 +456,7 @@ int itimers_inherit(struct process *p)
 	return limit_start(p);
 }
 
-/* --- POSIX timers -------------------------------------------------------------------------------------------- */
+/* --- POSIX timers ----------------------------------------------------------------------------- */
 
 static bool is_timer_clock(int clock)
 {
@@ -654,7 +654,7 @@ int posix_timer_delete(int id)
 	return 0;
 }
 
-/* --- the process's life --------------------------------------------------------------------------------------- */
+/* --- the process's life ----------------------------------------------------------------------- */
 
 void itimers_exec(struct process *p)
 {

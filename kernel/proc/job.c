@@ -359,7 +359,9 @@ int job_stop_background(int signo)
 {
 	struct task *task = task_current();
 
-	/* Who does not want to hear of it may write (SIGTTOU), but has nothing to read (SIGTTIN). */
+	/*
+	 * Who does not want to hear of it may write (SIGTTOU), but has nothing to read (SIGTTIN).
+	 */
 	if (signal_is_ignored(task->process, signo) || (task->blocked & sigmask_of(signo)) != 0)
 		return signo == SIGTTOU ? 0 : -EIO;
 	if (process_current_group_is_orphaned())

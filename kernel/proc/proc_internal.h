@@ -121,14 +121,14 @@ void ptrace_stop_if_asked(struct task *task, struct trap_frame *frame);
 int ptrace_signal(struct task *task, struct trap_frame *frame, int signo, struct abi_siginfo *info,
 		  struct signal_action *action);
 
-/* --- restartable sequences (rseq.c) ------------------------------------------------------------ */
+/* --- restartable sequences (rseq.c) ----------------------------------------------------------- */
 
 void rseq_signal_delivered(struct task *task, struct trap_frame *frame);
 /* exec: handlers back to default, ignored ones stay. */
 void signal_reset_for_exec(struct process *p);
 void signal_task_exiting(struct task *task);
 
-/* --- exit, clone, exec -------------------------------------------------------------------------- */
+/* --- exit, clone, exec ------------------------------------------------------------------------ */
 
 struct vfork_completion {
 	struct refcount references;
@@ -138,7 +138,7 @@ struct vfork_completion {
 void vfork_release(struct task *task);		/* exec or exit: the parent may go on */
 void task_release_memory(struct task *task);	/* robust futexes, clear_child_tid, rseq */
 
-/* --- timers and rusage ----------------------------------------------------------------------------- */
+/* --- timers and rusage ------------------------------------------------------------------------ */
 
 struct itimer;
 must_check int itimers_inherit(struct process *p);	/* RLIMIT_CPU */
@@ -147,6 +147,6 @@ void itimers_exit(struct process *p);		/* cancels everything; the memory stays w
 void itimers_exec(struct process *p);		/* POSIX timers go, ITIMER_* stay */
 void itimers_destroy(struct process *p);
 
-/* --- futex ------------------------------------------------------------------------------------------- */
+/* --- futex ------------------------------------------------------------------------------------ */
 
 void futex_exit_robust(struct task *task);

@@ -149,7 +149,7 @@ struct task *process_next_task(struct process *p, uint32_t tid)
 	return best;
 }
 
-/* --- tasks ------------------------------------------------------------------------------------- */
+/* --- tasks ------------------------------------------------------------------------------------ */
 
 static void task_destroy(struct thread *thread)
 {

@@ -22,7 +22,7 @@
 #include "lib/string.h"
 #include "proc/restart.h"
 
-/* --- the mask ------------------------------------------------------------------------------------------- */
+/* --- the mask --------------------------------------------------------------------------------- */
 
 void signal_set_blocked(struct task *task, uint64_t mask)
 {
@@ -69,7 +69,7 @@ void signal_task_exiting(struct task *task)
 	signal_notify_stop(p);
 }
 
-/* --- restarting the interrupted call ------------------------------------------------------------------------ */
+/* --- restarting the interrupted call ---------------------------------------------------------- */
 
 static bool is_restart_code(uint64_t result)
 {
@@ -102,7 +102,7 @@ static void restart_without_handler(struct trap_frame *frame, struct task *task)
 				     ABI_NR_restart_syscall : -1);
 }
 
-/* --- handlers ------------------------------------------------------------------------------------------------- */
+/* --- handlers --------------------------------------------------------------------------------- */
 
 static bool on_alternate_stack(const struct task *task, uint64_t sp)
 {
@@ -172,7 +172,7 @@ void signal_force_default(int signo, bool always)
 	signal_force(signo, &info);
 }
 
-/* --- stopping ----------------------------------------------------------------------------------------------------- */
+/* --- stopping --------------------------------------------------------------------------------- */
 
 uint32_t signal_live_tasks_locked(struct process *p)
 {
@@ -301,7 +301,7 @@ static void act_stop(struct task *task, int signo)
 	signal_unlock(p, state);
 }
 
-/* --- one pass ---------------------------------------------------------------------------------------------------------- */
+/* --- one pass --------------------------------------------------------------------------------- */
 
 static void act_terminate(struct task *task, int signo)
 {
@@ -384,7 +384,7 @@ void signal_deliver(struct trap_frame *frame)
 	}
 }
 
-/* --- rt_sigreturn ---------------------------------------------------------------------------------------------------------- */
+/* --- rt_sigreturn ----------------------------------------------------------------------------- */
 
 long signal_return(struct trap_frame *frame)
 {
@@ -435,7 +435,7 @@ void signal_get_alt_stack(struct task *task, uint64_t sp, struct abi_stack *out)
 	out->ss_flags |= (int32_t)(task->alt_stack_flags & SS_AUTODISARM);
 }
 
-/* --- rt_sigaction, exec ------------------------------------------------------------------------------------------------------ */
+/* --- rt_sigaction, exec ----------------------------------------------------------------------- */
 
 int signal_set_action(int signo, const struct signal_action *action, struct signal_action *old)
 {

@@ -243,9 +243,12 @@ void signal_recalculate_locked(struct task *task)
 	write_once(task->thread.pending_signal, pending);
 }
 
+/* What is stopped takes nothing before it goes on, except its end. */
 static bool task_takes(struct task *task, int signo)
 {
-	return !task->exiting && (task->blocked & sigmask_of(signo)) == 0;
+	if (task->exiting || (task->blocked & sigmask_of(signo)) != 0)
+		return false;
+	return signo == SIGKILL || !task->process->stopped;
 }
 
 /* Who is to handle a signal of the process: the leader if it can, else anybody who can. */

@@ -1,5 +1,6 @@
 /*
- * Waiting for signals: sigsuspend, sigtimedwait, the temporary masks of ppoll and its like; kill(2).
+ * Waiting for signals: sigsuspend, sigtimedwait, the temporary masks of ppoll and its like;
+ * kill(2).
  */
 #include "proc/kill.h"
 
@@ -85,7 +86,7 @@ int signal_wait_for(uint64_t mask, struct abi_siginfo *info, uint64_t deadline_n
 	return error == -ETIMEDOUT ? -EAGAIN : -EINTR;
 }
 
-/* --- kill(2) to many -------------------------------------------------------------------------------- */
+/* --- kill(2) to many -------------------------------------------------------------------------- */
 
 struct kill_request {
 	int signo;

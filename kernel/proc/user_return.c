@@ -81,7 +81,9 @@ void thread_first_return(struct trap_frame *frame)
 	if (unlikely(task->first_run != NULL))
 		task->first_run();
 	trace_event(TRACE_THREAD_FIRST_RETURN, task->thread.id, frame_pc(frame));
-	/* The child's memory, so the child writes it; a bad address is ignored, as clone(2) says. */
+	/*
+	 * The child's memory, so the child writes it; a bad address is ignored, as clone(2) says.
+	 */
 	if (task->set_child_tid.value != 0)
 		(void)!user_store32(task->set_child_tid, task->thread.id);
 	user_return(frame);
