@@ -20,16 +20,7 @@
 #include "abi/errno.h"
 #include "lib/bits.h"
 #include "mem/slab.h"
-
-struct area_node {
-	struct refcount references;
-	uint16_t height;
-	uint32_t count;			/* areas in this subtree */
-	struct area_node *left, *right;
-	struct area area;
-	uint64_t low, high;		/* span of the subtree, stack guards included */
-	uint64_t gap;			/* largest gap between two neighbours of the subtree */
-};
+#include "vm/area_node.h"
 
 struct edit {
 	bool failed;
@@ -57,7 +48,7 @@ void area_file_put(void *file)
 		file_put(file);
 }
 
-static void area_get(const struct area *a)
+void area_get(const struct area *a)
 {
 	area_file_get(a->file);
 	if (a->object != NULL) {
@@ -76,33 +67,6 @@ static void area_put(const struct area *a)
 }
 
 /* --- nodes ------------------------------------------------------------------------------------ */
-
-static unsigned int height(const struct area_node *n) { return n != NULL ? n->height : 0; }
-
-static uint64_t guarded_start(const struct area *a)
-{
-	if ((a->flags & AREA_GROWSDOWN) == 0)
-		return a->start;
-	return a->start > STACK_GUARD_BYTES ? a->start - STACK_GUARD_BYTES : 0;
-}
-
-static uint64_t distance(uint64_t from, uint64_t to) { return to > from ? to - from : 0; }
-
-static void node_update(struct area_node *n)
-{
-	const struct area_node *l = n->left, *r = n->right;
-	uint64_t start = guarded_start(&n->area);
-
-	n->height = (uint16_t)(1 + MAX(height(l), height(r)));
-	n->count = 1 + (l != NULL ? l->count : 0) + (r != NULL ? r->count : 0);
-	n->low = l != NULL ? l->low : start;
-	n->high = r != NULL ? r->high : n->area.end;
-	n->gap = 0;
-	if (l != NULL)
-		n->gap = MAX(l->gap, distance(l->high, start));
-	if (r != NULL)
-		n->gap = MAX(n->gap, MAX(r->gap, distance(n->area.end, r->low)));
-}
 
 struct area_node *area_tree_get(struct area_node *root)
 {
@@ -131,7 +95,7 @@ static struct area_node *node_make(struct edit *e, struct area_node *left, struc
 	if (n != NULL)
 		e->spare = n->left;
 	else
-		n = slab_allocate(node_cache);
+		n = area_node_allocate();
 	if (n == NULL) {
 		e->failed = true;
 		area_put(&area);
@@ -328,13 +292,6 @@ static const struct area *last_of(const struct area_node *n)
 	return &n->area;
 }
 
-static bool areas_fit(const struct area *a, const struct area *b)
-{
-	return a->end == b->start && a->flags == b->flags && a->object == b->object &&
-	       a->file == b->file && (a->flags & AREA_SPECIAL) == 0 &&
-	       (a->object == NULL || a->offset + area_bytes(a) == b->offset);
-}
-
 /* All of left, then all of right; the areas that meet are merged when they fit. */
 static struct area_node *concatenate(struct edit *e, struct area_node *left,
 				     struct area_node *right)
@@ -407,28 +364,6 @@ int area_tree_change(struct area_node *root, uint64_t start, uint64_t end, uint3
 		left = concatenate(&e, left, node_make(&e, NULL, a, NULL));
 	}
 	return finish(&e, concatenate(&e, left, right), out);
-}
-
-bool area_tree_resize(struct area_node *n, uint64_t start, uint64_t new_start, uint64_t new_end)
-{
-	bool done;
-
-	if (n == NULL || refcount_read(&n->references) != 1)
-		return false;
-	if (start < n->area.start) {
-		done = area_tree_resize(n->left, start, new_start, new_end);
-	} else if (start > n->area.start) {
-		done = area_tree_resize(n->right, start, new_start, new_end);
-	} else {
-		if (n->area.object != NULL)
-			n->area.offset += new_start - n->area.start;
-		n->area.start = new_start;
-		n->area.end = new_end;
-		done = true;
-	}
-	if (done)
-		node_update(n);
-	return done;
 }
 
 /* --- looking ---------------------------------------------------------------------------------- */
@@ -507,6 +442,11 @@ void area_tree_check(const struct area_node *n)
 	node_update(&copy);
 	VERIFY(copy.height == n->height && copy.count == n->count && copy.low == n->low &&
 	       copy.high == n->high && copy.gap == n->gap);
+}
+
+struct area_node *area_node_allocate(void)
+{
+	return slab_allocate(node_cache);
 }
 
 void area_tree_init(void)

@@ -58,5 +58,14 @@ must_check int area_tree_change(struct area_node *root, uint64_t start, uint64_t
  */
 must_check bool area_tree_resize(struct area_node *root, uint64_t start, uint64_t new_start,
 				 uint64_t new_end);
+/*
+ * The same operations on the one version that *root is, when they touch few nodes and no other
+ * version shares those: true, and done, without failing. False: nothing was done, for whatever
+ * reason; make a new version. *dead: what is to be dropped later, as an old version is.
+ */
+must_check bool area_tree_replace_in_place(struct area_node **root, uint64_t start, uint64_t end,
+					   const struct area *fill, struct area_node **dead);
+must_check bool area_tree_change_in_place(struct area_node *root, uint64_t start, uint64_t end,
+					  uint32_t clear, uint32_t set);
 /* Debug: order, balance, sums; panics. */
 void area_tree_check(const struct area_node *root);

@@ -172,6 +172,52 @@ struct area_node *space_commit_areas(struct space *space, struct area_node *area
 	return old;
 }
 
+/* A new version, unless it has too many areas. */
+static int commit_new(struct space *space, struct area_node *areas, uint64_t start, uint64_t end,
+		      struct area_node **dead)
+{
+	if (area_tree_count(areas) > AREA_COUNT_MAX) {
+		area_tree_put(areas);
+		return -ENOMEM;
+	}
+	*dead = space_commit_areas(space, areas, start, end);
+	return 0;
+}
+
+int space_replace_areas(struct space *space, uint64_t start, uint64_t end,
+			const struct area *fill, struct area_node **dead)
+{
+	struct area_node *areas;
+	int error;
+
+	account_range(space, space->areas, start, end, false);
+	if (area_tree_replace_in_place(&space->areas, start, end, fill, dead)) {
+		account_range(space, space->areas, start, end, true);
+		space->area_count = area_tree_count(space->areas);
+		return 0;
+	}
+	account_range(space, space->areas, start, end, true);
+	error = area_tree_replace(space->areas, start, end, fill, &areas);
+	return error != 0 ? error : commit_new(space, areas, start, end, dead);
+}
+
+int space_change_areas(struct space *space, uint64_t start, uint64_t end, uint32_t clear,
+		       uint32_t set, struct area_node **dead)
+{
+	struct area_node *areas;
+	int error;
+
+	*dead = NULL;
+	account_range(space, space->areas, start, end, false);
+	if (area_tree_change_in_place(space->areas, start, end, clear, set)) {
+		account_range(space, space->areas, start, end, true);
+		return 0;
+	}
+	account_range(space, space->areas, start, end, true);
+	error = area_tree_change(space->areas, start, end, clear, set, &areas);
+	return error != 0 ? error : commit_new(space, areas, start, end, dead);
+}
+
 bool space_covers(struct space *space, uint64_t start, uint64_t end)
 {
 	while (start < end) {

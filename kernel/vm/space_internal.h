@@ -29,6 +29,14 @@ static inline bool range_is_valid(uint64_t start, uint64_t end)
  */
 must_check struct area_node *space_commit_areas(struct space *space, struct area_node *areas,
 						uint64_t start, uint64_t end);
+/*
+ * [start,end) gets `fill` (NULL: nothing), or its flags change: in place where that can be, else as
+ * a new version. Accounts. -ENOMEM, and nothing has changed. *dead: as space_commit_areas.
+ */
+must_check int space_replace_areas(struct space *space, uint64_t start, uint64_t end,
+				   const struct area *fill, struct area_node **dead);
+must_check int space_change_areas(struct space *space, uint64_t start, uint64_t end,
+				  uint32_t clear, uint32_t set, struct area_node **dead);
 /* Every page of [start,end) is mapped. */
 bool space_covers(struct space *space, uint64_t start, uint64_t end);
 /* 0, or -ENOMEM when `pages` more would pass RLIMIT_AS or, for private writable ones, _DATA. */

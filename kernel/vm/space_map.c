@@ -60,21 +60,13 @@ static int replace_locked(struct space *space, uint64_t start, uint64_t end,
 {
 	const struct area *there = area_tree_find(space->areas, start);
 	bool occupied = there != NULL && there->start < end;
-	struct area_node *areas;
-	int error = area_tree_replace(space->areas, start, end, fill, &areas);
+	int error = occupied ? space_prepare_cut(space, start, end) : 0;
 
+	if (error == 0)
+		error = space_replace_areas(space, start, end, fill, dead);
 	if (error != 0)
 		return error;
-	if (area_tree_count(areas) > AREA_COUNT_MAX)
-		error = -ENOMEM;
-	else if (occupied)
-		error = space_prepare_cut(space, start, end);
-	if (error != 0) {
-		area_tree_put(areas);
-		return error;
-	}
 	/* Nothing below can fail. */
-	*dead = space_commit_areas(space, areas, start, end);
 	if (occupied) {
 		(void)space_resident_pages(space);
 		space_unmap_tables(space, start, end);
@@ -153,20 +145,12 @@ static int brk_grow(struct space *space, uint64_t from, uint64_t to, struct area
 		.start = from, .end = to,
 		.flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HEAP,
 	};
-	const struct area *below = area_tree_find_below(space->areas, from);
 	int error = space_check_limits(space, (to - from) >> PAGE_SHIFT, heap.flags);
 
 	if (error != 0)
 		return error;
 	if (to > USER_END || !range_is_free(space, from, to))
 		return -ENOMEM;
-	/* The usual case changes one number in one node. */
-	if (below != NULL && below->end == from && below->flags == heap.flags &&
-	    area_tree_resize(space->areas, below->start, below->start, to)) {
-		space->mapped_pages += (to - from) >> PAGE_SHIFT;
-		space->data_pages += (to - from) >> PAGE_SHIFT;
-		return 0;
-	}
 	return replace_locked(space, from, to, &heap, dead);
 }
 

@@ -49,21 +49,11 @@ static int check_protect(struct space *space, uint64_t start, uint64_t end, uint
 static int protect_part(struct space *space, uint64_t start, uint64_t end, uint32_t rights,
 			bool taken, struct area_node **dead)
 {
-	struct area_node *areas;
-	int error = area_tree_change(space->areas, start, end, AREA_RIGHTS, rights, &areas);
+	int error = 0;
 
-	if (error != 0)
-		return error;
-	if (area_tree_count(areas) > AREA_COUNT_MAX)
-		error = -ENOMEM;
-	else if (taken)
+	if (taken)
 		error = space_edit_tables(space, start, end, PTABLE_RESTRICT, rights, NULL, NULL);
-	if (error != 0) {
-		area_tree_put(areas);
-		return error;
-	}
-	*dead = space_commit_areas(space, areas, start, end);
-	return 0;
+	return error != 0 ? error : space_change_areas(space, start, end, AREA_RIGHTS, rights, dead);
 }
 
 /* As Linux: what comes before the first area that refuses, or hole, is changed all the same. */
@@ -128,17 +118,12 @@ static int advise_drop(struct space *space, uint64_t start, uint64_t end)
 static int change_flags(struct space *space, uint64_t start, uint64_t end, uint32_t clear,
 			uint32_t set)
 {
-	struct area_node *areas, *dead = NULL;
+	struct area_node *dead = NULL;
 	int error;
 
 	rwlock_write_lock(&space->lock);
-	error = area_tree_change(space->areas, start, end, clear, set, &areas);
-	if (error == 0 && area_tree_count(areas) > AREA_COUNT_MAX) {
-		area_tree_put(areas);
-		error = -ENOMEM;
-	}
+	error = space_change_areas(space, start, end, clear, set, &dead);
 	if (error == 0) {
-		dead = space_commit_areas(space, areas, start, end);
 		if ((set & (AREA_LOCKED | AREA_DONTFORK | AREA_WIPEONFORK)) != 0)
 			space->fork_flags = true;
 		if (!space_covers(space, start, end))

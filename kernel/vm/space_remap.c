@@ -176,7 +176,6 @@ static bool grow_in_place(struct space *space, const struct area *a, uint64_t ol
 			  uint64_t new_end, struct area_node **dead)
 {
 	struct area more = *a;
-	struct area_node *areas;
 	uint64_t found;
 
 	if (a->end != old_end || new_end > USER_END || new_end < old_end ||
@@ -186,10 +185,7 @@ static bool grow_in_place(struct space *space, const struct area *a, uint64_t ol
 		more.offset += area_bytes(a);
 	more.start = old_end;
 	more.end = new_end;
-	if (area_tree_replace(space->areas, old_end, new_end, &more, &areas) != 0)
-		return false;
-	dead[0] = space_commit_areas(space, areas, old_end, new_end);
-	return true;
+	return space_replace_areas(space, old_end, new_end, &more, &dead[0]) == 0;
 }
 
 static int remap_move(struct space *space, const struct area *a, struct remap *r, int flags,

@@ -4,7 +4,7 @@
  * links: arch/host/memory.c arch/host/support.c core/percpu.c core/spinlock.c core/fail_point.c
  * links: lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
- * links: vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c vm/object_store.c vm/ptable.c
+ * links: vm/area_tree.c vm/area_in_place.c vm/fault.c vm/object.c vm/object_reclaim.c vm/object_store.c vm/ptable.c
  * links: vm/ptable_edit.c vm/space.c vm/space_access.c vm/space_fork.c vm/space_map.c
  * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
  * helpers: vm_world.c
@@ -114,6 +114,36 @@ static void check_gaps(int v)
 	}
 }
 
+static unsigned int done_in_place;
+
+static bool operate_in_place(int v, uint64_t kind, const struct area *a)
+{
+	struct area_node *dead = NULL;
+	bool done;
+
+	if (host_test_below(4) == 0)
+		return false;
+	if (kind < 8)
+		done = area_tree_replace_in_place(&tree[v], a->start, a->end, kind < 5 ? a : NULL,
+						  &dead);
+	else
+		done = area_tree_change_in_place(tree[v], a->start, a->end, AREA_WRITE,
+						 a->flags & AREA_WRITE);
+	area_tree_put(dead);
+	done_in_place += done;
+	return done;
+}
+
+static void note(int v, uint64_t kind, unsigned int from, unsigned int to, const struct area *a)
+{
+	if (kind < 8)
+		model_fill(&model[v], from, to, kind < 5 ? a : NULL);
+	else
+		for (unsigned int i = from; i < to; i++)
+			if (model[v].used[i])
+				model[v].flags[i] = AREA_READ | (a->flags & AREA_WRITE);
+}
+
 /* One random operation on a version; with `fail`, its Nth allocation fails. */
 static void operate(int v, uint64_t fail)
 {
@@ -133,6 +163,11 @@ static void operate(int v, uint64_t fail)
 		a.offset = host_test_below(3) == 0 ? 0 : from * PAGE_SIZE;
 	}
 	world_fail_nth(fail);
+	if (operate_in_place(v, kind, &a)) {
+		world_fail_nth(0);
+		note(v, kind, from, to, &a);
+		return;
+	}
 	if (kind < 5)
 		error = area_tree_replace(tree[v], a.start, a.end, &a, &next);
 	else if (kind < 8)
@@ -147,12 +182,7 @@ static void operate(int v, uint64_t fail)
 	}
 	area_tree_put(tree[v]);
 	tree[v] = next;
-	if (kind < 8)
-		model_fill(&model[v], from, to, kind < 5 ? &a : NULL);
-	else
-		for (unsigned int i = from; i < to; i++)
-			if (model[v].used[i])
-				model[v].flags[i] = AREA_READ | (a.flags & AREA_WRITE);
+	note(v, kind, from, to, &a);
 }
 
 static void run(uint64_t fail_below)
@@ -163,10 +193,11 @@ static void run(uint64_t fail_below)
 	object = object_create_anonymous(1 << 20);
 	world_count(&before);
 	memset(model, 0, sizeof(model));
-	for (int step = 0; step < 4000; step++) {
+	done_in_place = 0;
+	for (int step = 0; step < 12000; step++) {
 		int v = (int)host_test_below(VERSIONS);
 
-		if (host_test_below(20) == 0) {
+		if (host_test_below(step % 4000 < 2000 ? 20 : 1000) == 0) {
 			int from = (int)host_test_below(VERSIONS);
 			struct area_node *old = tree[v];
 
@@ -187,6 +218,7 @@ static void run(uint64_t fail_below)
 		area_tree_put(tree[i]);
 		tree[i] = NULL;
 	}
+	CHECK(done_in_place > 300);
 	world_count(&after);
 	CHECK_EQUAL(before.slab_objects, after.slab_objects);
 	CHECK_EQUAL(atomic32_load(&object->mapped), 0);
