@@ -32,9 +32,18 @@ void ldisc_init_termios(struct abi_termios2 *t)
 	memcpy(t->c_cc, characters, sizeof(characters));
 }
 
-static bool lflag(const struct tty *tty, uint32_t bits) { return (tty->termios.c_lflag & bits) != 0; }
-static bool iflag(const struct tty *tty, uint32_t bits) { return (tty->termios.c_iflag & bits) != 0; }
-static bool oflag(const struct tty *tty, uint32_t bits) { return (tty->termios.c_oflag & bits) != 0; }
+static bool lflag(const struct tty *tty, uint32_t bits)
+{
+	return (tty->termios.c_lflag & bits) != 0;
+}
+static bool iflag(const struct tty *tty, uint32_t bits)
+{
+	return (tty->termios.c_iflag & bits) != 0;
+}
+static bool oflag(const struct tty *tty, uint32_t bits)
+{
+	return (tty->termios.c_oflag & bits) != 0;
+}
 
 /* Byte 0 in c_cc means that the function is off. */
 static bool is_cc(const struct tty *tty, unsigned int which, unsigned char byte)
@@ -42,7 +51,7 @@ static bool is_cc(const struct tty *tty, unsigned int which, unsigned char byte)
 	return byte != 0 && tty->termios.c_cc[which] == byte;
 }
 
-/* --- marks, by ring position ----------------------------------------------------------------------- */
+/* --- marks, by ring position ------------------------------------------------------------------ */
 
 static void mark_set(uint64_t *marks, size_t position, bool on)
 {
@@ -61,7 +70,7 @@ static bool mark_get(const uint64_t *marks, size_t position)
 	return (marks[at / 64] >> (at % 64) & 1) != 0;
 }
 
-/* --- output ------------------------------------------------------------------------------------------- */
+/* --- output ----------------------------------------------------------------------------------- */
 
 static uint32_t column_after(uint32_t column, unsigned char byte)
 {
@@ -116,7 +125,7 @@ bool ldisc_output(struct tty *tty, unsigned char byte)
 	return true;
 }
 
-/* --- echo: best effort, a full output ring drops it --------------------------------------------------- */
+/* --- echo: best effort, a full output ring drops it ------------------------------------------- */
 
 static void emit(struct tty *tty, unsigned char byte)
 {
@@ -239,7 +248,7 @@ static void reprint_line(struct tty *tty)
 		echo(tty, ring_peek(&tty->input, first + i));
 }
 
-/* --- input ----------------------------------------------------------------------------------------------- */
+/* --- input ------------------------------------------------------------------------------------ */
 
 void ldisc_flush_input(struct tty *tty)
 {
@@ -399,7 +408,7 @@ bool ldisc_receive(struct tty *tty, unsigned char byte, tty_signals_t *signals)
 	return true;
 }
 
-/* --- reading ------------------------------------------------------------------------------------------------ */
+/* --- reading ---------------------------------------------------------------------------------- */
 
 bool ldisc_has_line(const struct tty *tty)
 {
@@ -437,7 +446,9 @@ static size_t take_line(struct tty *tty, unsigned char *to, size_t n, bool *eof)
 			*eof = is_eof;
 		}
 	}
-	/* The reader's buffer ended right before VEOF: that one belongs to this line, not the next. */
+	/*
+	 * The reader's buffer ended right before VEOF: that one belongs to this line, not the next.
+	 */
 	if (!ends && n > 0 && tty->lines > 0 && mark_get(tty->eof_mark, tty->input.head)) {
 		size_t position = tty->input.head;
 

@@ -66,7 +66,7 @@ struct tty_file {			/* file->private of a slave */
 /* Signals to send to the foreground group once the lock is released: bit n - 1. */
 typedef uint64_t tty_signals_t;
 
-/* --- ldisc.c ------------------------------------------------------------------------------------- */
+/* --- ldisc.c ---------------------------------------------------------------------------------- */
 
 void ldisc_init_termios(struct abi_termios2 *t);
 /* One byte from the master. False: no room now, nothing was done. */
@@ -82,7 +82,7 @@ void ldisc_flush_input(struct tty *tty) REQUIRES(&tty->lock);
 /* ICANON was switched: what is in the ring becomes readable. */
 void ldisc_mode_changed(struct tty *tty, uint32_t old_lflag) REQUIRES(&tty->lock);
 
-/* --- tty.c: the slave ---------------------------------------------------------------------------- */
+/* --- tty.c: the slave ------------------------------------------------------------------------- */
 
 extern const struct file_ops tty_file_ops;
 must_check int tty_open(struct tty *tty, struct file *file);
@@ -93,13 +93,13 @@ void tty_hangup(struct tty *tty);
 must_check int tty_check_foreground(struct tty *tty, int signo);
 bool tty_file_is_dead(const struct tty_file *tf);
 
-/* --- tty_ioctl.c --------------------------------------------------------------------------------- */
+/* --- tty_ioctl.c ------------------------------------------------------------------------------ */
 
 long tty_ioctl(struct file *file, unsigned int command, uint64_t arg);
 /* What master and slave have in common; -ENOIOCTLCMD: neither. */
 long tty_ioctl_common(struct tty *tty, unsigned int command, uint64_t arg);
 
-/* --- pty.c ----------------------------------------------------------------------------------------- */
+/* --- pty.c ------------------------------------------------------------------------------------ */
 
 struct tty *pty_find(uint32_t index);		/* counted; NULL */
 /* A reference to a terminal that may be going: false when it has left the table. */

@@ -121,7 +121,7 @@ static int put_count(struct tty *tty, uint64_t arg, bool input)
 	return copy_to_user(user_addr(arg), &n, sizeof(n));
 }
 
-/* --- job control -------------------------------------------------------------------------------- */
+/* --- job control ------------------------------------------------------------------------------ */
 
 static int get_foreground(struct tty *tty, uint64_t arg, bool from_master)
 {
