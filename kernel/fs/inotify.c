@@ -2,8 +2,8 @@
  * inotify: watches on inodes, events in queues.
  *
  * A watch holds its inode and its file system's instance, so neither goes while it is watched. The
- * file layer calls inotify_event() for every inode that has watches; nothing is called while there is
- * no watch in the system (vfs/notify.h).
+ * file layer calls inotify_event() for every inode that has watches; nothing is called while there
+ * is no watch in the system (vfs/notify.h).
  *
  * Locking: watches_mutex guards all lists of watches, of inodes and of instances, and is held while
  * events are queued; an instance's queue has a spin lock of its own, for readers. Events that would
@@ -67,7 +67,7 @@ static struct mutex watches_mutex;
 static struct slab_cache *inotify_cache;
 static const struct file_ops inotify_ops;
 
-/* ---- events ---------------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------- */
 
 static size_t padded_name_size(const char *name)
 {
@@ -226,7 +226,7 @@ static long inotify_ioctl(struct file *file, unsigned int command, uint64_t arg)
 	return copy_to_user(user_addr(arg), &result, sizeof(result));
 }
 
-/* ---- watches: watches_mutex held --------------------------------------------------------------------------- */
+/* ---- watches: watches_mutex held ------------------------------------------------------------- */
 
 /* Takes it off its lists; free_watch() follows without the mutex. */
 static void unlink_watch(struct watch *w)
@@ -311,7 +311,7 @@ static void inotify_event(struct inode *inode, uint32_t mask, uint32_t cookie, c
 	free_watches(&dead);
 }
 
-/* ---- the calls ----------------------------------------------------------------------------------------------- */
+/* ---- the calls ------------------------------------------------------------------------------- */
 
 static int update_watch(struct watch *w, uint32_t mask)
 {

@@ -1,14 +1,15 @@
 /*
  * Pipes: a ring of pages, filled and emptied as one stream of bytes.
  *
- * Pages come when a byte first needs them and stay for the pipe's life; an emptied pipe begins again
- * at its first page, so a ping-pong of small messages stays within a few cache lines. The mutex is
- * held while bytes are copied to or from the program: a sleeping lock, for the copy may fault.
+ * Pages come when a byte first needs them and stay for the pipe's life; an emptied pipe begins
+ * again at its first page, so a ping-pong of small messages stays within a few cache lines. The
+ * mutex is held while bytes are copied to or from the program: a sleeping lock, for the copy may
+ * fault.
  *
- * Wake-ups. Readers wait for a pipe that is not empty, so only a write into an empty pipe wakes one;
- * writers wait for PIPE_BUF bytes of room, so only a read that brings the room to that wakes one.
- * Sleepers are exclusive: one wake-up, one thread; who leaves something behind for the next one
- * wakes it. Whoever polls is told of every write, for edges.
+ * Wake-ups. Readers wait for a pipe that is not empty, so only a write into an empty pipe wakes
+ * one; writers wait for PIPE_BUF bytes of room, so only a read that brings the room to that wakes
+ * one. Sleepers are exclusive: one wake-up, one thread; who leaves something behind for the next
+ * one wakes it. Whoever polls is told of every write, for edges.
  *
  * Up to PIPE_BUF bytes are written as a whole or not at all.
  */
@@ -53,7 +54,7 @@ static bool is_nonblocking(const struct file *file, const struct iobuf *io)
 	return io->nonblocking || (read_once(file->flags) & O_NONBLOCK) != 0;
 }
 
-/* ---- the ring ------------------------------------------------------------------------------------------ */
+/* ---- the ring -------------------------------------------------------------------------------- */
 
 static struct page **slot_of(struct pipe *p, uint64_t position)
 {
@@ -104,7 +105,7 @@ static ssize_t copy_in(struct pipe *p, struct iobuf *from, size_t n)
 	return (ssize_t)done;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* `room` is what writers had before bytes went out: taken after any sleep, in which it changes. */
 static ssize_t read_locked(struct pipe *p, struct file *file, struct iobuf *to, uint64_t *room)
@@ -150,7 +151,7 @@ static ssize_t pipe_read(struct file *file, struct iobuf *to, loff_t *pos)
 	return n;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 static ssize_t write_locked(struct pipe *p, struct file *file, struct iobuf *from)
 {
@@ -200,7 +201,7 @@ static ssize_t pipe_write(struct file *file, struct iobuf *from, loff_t *pos)
 	return n;
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static uint32_t pipe_poll(struct file *file, struct poll_table *table)
 {
@@ -256,7 +257,7 @@ bool file_is_pipe(const struct file *file)
 	return file->ops == &pipe_ops;
 }
 
-/* ---- capacity -------------------------------------------------------------------------------------------- */
+/* ---- capacity -------------------------------------------------------------------------------- */
 
 /* The pages that hold bytes move to their places in the new ring; spare ones are given back. */
 static void move_ring(struct pipe *p, struct page **pages, uint32_t slots)

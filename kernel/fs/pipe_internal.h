@@ -29,7 +29,10 @@ struct pipe {
 extern const struct file_ops pipe_ops;
 
 static inline uint64_t pipe_filled(const struct pipe *p) { return p->tail - p->head; }
-static inline uint64_t pipe_capacity(const struct pipe *p) { return (uint64_t)p->slots << PAGE_SHIFT; }
+static inline uint64_t pipe_capacity(const struct pipe *p)
+{
+	return (uint64_t)p->slots << PAGE_SHIFT;
+}
 static inline uint64_t pipe_room(const struct pipe *p) { return pipe_capacity(p) - pipe_filled(p); }
 
 void pipe_release(struct file *file);

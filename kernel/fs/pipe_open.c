@@ -2,7 +2,8 @@
  * The ends of a pipe: pipe2(2), opens of FIFOs, closing.
  *
  * A pipe hangs on its inode while somebody has it open, counted by users under inode->lock. So an
- * open through /proc/self/fd of an anonymous pipe finds it the same way as the second open of a FIFO.
+ * open through /proc/self/fd of an anonymous pipe finds it the same way as the second open of a
+ * FIFO.
  *
  * FIFO opens wait for the other side by counting opens, not open ends: a writer that came and went
  * before the waiting reader ran has still been there.
@@ -122,7 +123,7 @@ void pipe_release(struct file *file)
 	pipe_put(file->inode, p);
 }
 
-/* ---- FIFOs ------------------------------------------------------------------------------------------------ */
+/* ---- FIFOs ----------------------------------------------------------------------------------- */
 
 /* Until the other side's count of opens has moved on from `seen`. */
 static int wait_for_partner(struct pipe *p, const uint32_t *opens, uint32_t seen)
@@ -177,7 +178,7 @@ static int fifo_open(struct inode *inode, struct file *file)
 	return 0;
 }
 
-/* ---- pipe2 ------------------------------------------------------------------------------------------------- */
+/* ---- pipe2 ----------------------------------------------------------------------------------- */
 
 /* One end of an inode's pipe, whose use moves into it. */
 static int make_end(struct inode *inode, struct pipe *p, int flags, const char *name,

@@ -2,8 +2,8 @@
  * timerfd: a timer whose expirations are read.
  *
  * The timer's callback only marks the expiry and wakes; a periodic timer is armed again when it is
- * read or asked, which also counts the periods that passed. So a tiny interval costs its reader, not
- * the machine.
+ * read or asked, which also counts the periods that passed. So a tiny interval costs its reader,
+ * not the machine.
  *
  * Deadlines are monotonic. An absolute CLOCK_REALTIME timer remembers its wall time, and is armed
  * anew when the wall clock is set (timerfd_clock_was_set), for which those are on a list.
@@ -148,7 +148,7 @@ static void timerfd_release(struct file *file)
 	slab_free(timerfd_cache, t);
 }
 
-/* ---- setting ------------------------------------------------------------------------------------------- */
+/* ---- setting --------------------------------------------------------------------------------- */
 
 static bool is_valid(const struct abi_timespec *ts)
 {
@@ -283,7 +283,7 @@ void timerfd_clock_was_set(void)
 	mutex_unlock(&list_mutex);
 }
 
-/* ---- creation ------------------------------------------------------------------------------------------- */
+/* ---- creation -------------------------------------------------------------------------------- */
 
 static const struct file_ops timerfd_ops = {
 	.name = "timerfd",

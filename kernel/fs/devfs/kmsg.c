@@ -1,7 +1,8 @@
 /*
  * /dev/kmsg. A reader gets a copy of the log as it was at its first read (or since the last seek to
  * the start), one record a read: "6,SEQUENCE,0,-;TEXT". At the end it gets -EAGAIN, or 0 when it
- * would wait: there is no waiting for more. A write is one line of the log, "<LEVEL>" in front or not.
+ * would wait: there is no waiting for more. A write is one line of the log, "<LEVEL>" in front or
+ * not.
  */
 #include "fs/devfs/kmsg.h"
 

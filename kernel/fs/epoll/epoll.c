@@ -2,11 +2,12 @@
  * epoll: the calls.
  *
  * Harvesting takes items off the ready list one by one and asks each target again, since a wake-up
- * only says that something happened. An item is off the list before its target is asked, so an event
- * in between puts it back: no edge is lost. Level-triggered items go back to the end of the list, and
- * are found not ready, and dropped, by a later harvest.
+ * only says that something happened. An item is off the list before its target is asked, so an
+ * event in between puts it back: no edge is lost. Level-triggered items go back to the end of the
+ * list, and are found not ready, and dropped, by a later harvest.
  *
- * Waiters are exclusive: one event wakes one thread, which wakes the next if it leaves items behind.
+ * Waiters are exclusive: one event wakes one thread, which wakes the next if it leaves items
+ * behind.
  */
 #include "abi/errno.h"
 #include "abi/fcntl.h"
@@ -25,7 +26,7 @@
 
 static struct slab_cache *epoll_cache;
 
-/* ---- harvesting ------------------------------------------------------------------------------------------ */
+/* ---- harvesting ------------------------------------------------------------------------------ */
 
 static struct epoll_item *pop_ready(struct epoll *ep)
 {
@@ -132,7 +133,7 @@ int epoll_wait_events(struct file *file, user_addr_t events, int max, uint64_t d
 	}
 }
 
-/* ---- epoll_ctl --------------------------------------------------------------------------------------------- */
+/* ---- epoll_ctl ------------------------------------------------------------------------------- */
 
 static int check_event(const struct abi_epoll_event *event, int operation,
 		       const struct file *target)
@@ -203,7 +204,7 @@ int epoll_control(struct file *file, int operation, int fd, struct file *target,
 	return error;
 }
 
-/* ---- the epoll as a file ------------------------------------------------------------------------------------ */
+/* ---- the epoll as a file --------------------------------------------------------------------- */
 
 /* Whether anything on the ready list really is; what is not is dropped. At most five deep. */
 static bool is_any_ready(struct epoll *ep)

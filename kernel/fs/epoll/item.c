@@ -2,8 +2,8 @@
  * Items: one watched (file, descriptor) of one epoll.
  *
  * An item sits on the wait queues that its target's poll operation named. Their wake-ups put it on
- * the epoll's ready list and wake a waiter; nothing is polled until somebody harvests. So the cost of
- * waiting follows what is ready, not what is watched.
+ * the epoll's ready list and wake a waiter; nothing is polled until somebody harvests. So the cost
+ * of waiting follows what is ready, not what is watched.
  *
  * An item does not hold its target: the last reference to the target removes the item
  * (epoll_target_release), under epoll_nest_mutex and the epoll's mutex.
@@ -22,7 +22,7 @@ struct epoll_links {
 static struct spinlock links_lock = SPINLOCK_INIT(RANK_EPOLL);
 static struct slab_cache *item_cache;
 
-/* ---- finding ----------------------------------------------------------------------------------------- */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static int compare(const struct epoll_item *item, const struct file *target, int fd)
 {
@@ -53,7 +53,7 @@ static bool item_less(const struct rb_node *a, const struct rb_node *b)
 	return compare(rb_entry(a, struct epoll_item, node), y->target, y->fd) < 0;
 }
 
-/* ---- readiness ----------------------------------------------------------------------------------------- */
+/* ---- readiness ------------------------------------------------------------------------------- */
 
 bool epoll_mark_ready(struct epoll_item *item)
 {
@@ -140,7 +140,7 @@ static void remove_hooks(struct epoll_item *item)
 	}
 }
 
-/* ---- links of targets ----------------------------------------------------------------------------------- */
+/* ---- links of targets ------------------------------------------------------------------------ */
 
 static int prepare_links(struct file *target)
 {
@@ -185,7 +185,7 @@ void epoll_for_each_watcher(struct file *file, void (*fn)(void *arg, struct epol
 	spin_unlock(&links_lock);
 }
 
-/* ---- the item's life: epoll->mutex held (and epoll_nest_mutex for targets that are epolls) ---------------- */
+/* ---- the item's life: epoll->mutex held (and epoll_nest_mutex for targets that are epolls) --- */
 
 static struct epoll_item *item_create(struct epoll *ep, struct file *target, int fd,
 				      const struct abi_epoll_event *event)
@@ -249,7 +249,9 @@ void epoll_modify_item(struct epoll_item *item, const struct abi_epoll_event *ev
 	write_once(item->events, event->events | EPOLLERR | EPOLLHUP);
 	item->data = event->data;
 	spin_unlock_irqrestore(&ep->ready_lock, irq);
-	/* Before the target is asked; pairs with the wakers' fence before they read item->events. */
+	/*
+	 * Before the target is asked; pairs with the wakers' fence before they read item->events.
+	 */
 	full_barrier();
 	check_now(item, NULL);
 }

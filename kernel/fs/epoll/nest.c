@@ -1,12 +1,13 @@
 /*
  * Epolls watched by epolls.
  *
- * Every epoll has a level above those of the epolls it watches; at most EPOLL_LEVEL_MAX. So there is
- * no circle, chains of wake-ups are short, and the wait queues along one have rising lock ranks.
+ * Every epoll has a level above those of the epolls it watches; at most EPOLL_LEVEL_MAX. So there
+ * is no circle, chains of wake-ups are short, and the wait queues along one have rising lock ranks.
  *
- * Watching an epoll raises the watcher's level where it must, and those of its own watchers in turn.
- * When a level would go over the top, or the raise comes round to the epoll to be watched, all raised
- * levels are put back: -ELOOP. Levels do not sink when a watch ends, except to 0 with the last one.
+ * Watching an epoll raises the watcher's level where it must, and those of its own watchers in
+ * turn. When a level would go over the top, or the raise comes round to the epoll to be watched,
+ * all raised levels are put back: -ELOOP. Levels do not sink when a watch ends, except to 0 with
+ * the last one.
  */
 #include "abi/errno.h"
 #include "core/assert.h"
@@ -67,7 +68,9 @@ int epoll_nest(struct epoll *outer, struct epoll *inner)
 		set_level(outer, 0);
 	list_init(&r.changed);
 	raise_one(&r, outer);
-	/* The list grows at its end while it is walked; an epoll is moved there at most four times. */
+	/*
+	 * The list grows at its end while it is walked; an epoll is moved there at most four times.
+	 */
 	for (at = r.changed.next; at != &r.changed && !r.failed; at = at->next) {
 		struct epoll *ep = list_entry(at, struct epoll, changed_node);
 

@@ -1,8 +1,8 @@
 /*
  * One entry of an archive: directory, file, link, device.
  *
- * Everything is made by the file layer's own operations with the archive's root as the ceiling, so a
- * name with ".." in it stays below. A later entry replaces an earlier one of the same name.
+ * Everything is made by the file layer's own operations with the archive's root as the ceiling, so
+ * a name with ".." in it stays below. A later entry replaces an earlier one of the same name.
  */
 #include "abi/errno.h"
 #include "core/assert.h"

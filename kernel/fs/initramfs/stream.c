@@ -1,5 +1,6 @@
 /*
- * Archives inside gzip: a cpio reader that is fed piece by piece, as the decompressor puts them out.
+ * Archives inside gzip: a cpio reader that is fed piece by piece, as the decompressor puts them
+ * out.
  *
  * States: HEADER (110 bytes), NAME (with its padding), then by kind DATA (a file's, written as it
  * comes), TARGET (a link's, gathered) or SKIP, then PAD to a multiple of 4. Between archives zeros
@@ -51,7 +52,9 @@ static bool gather(struct stream *s, char *to, const char **at, const char *end)
 	return s->have == s->want;
 }
 
-/* A header alone is an archive of one nameless entry: the plain reader's own check of its fields. */
+/*
+ * A header alone is an archive of one nameless entry: the plain reader's own check of its fields.
+ */
 static int parse_header(struct stream *s)
 {
 	static const size_t name_size_at = 6 + 11 * 8, file_size_at = 6 + 6 * 8;

@@ -2,9 +2,9 @@
  * Copy-up: a lower file or directory gets its place in the upper layer, before it is changed.
  *
  * A regular file is made without a name, filled, and linked into place; everything else is made
- * under a passing name in the work directory and renamed. So whoever looks sees the old thing or the
- * whole new one. Parents come first: a loop, from the topmost that lacks an upper. One at a time for
- * the whole overlay, under copy_mutex.
+ * under a passing name in the work directory and renamed. So whoever looks sees the old thing or
+ * the whole new one. Parents come first: a loop, from the topmost that lacks an upper. One at a
+ * time for the whole overlay, under copy_mutex.
  */
 #include "fs/overlay/overlay_internal.h"
 
@@ -25,7 +25,7 @@ int ovl_set_opaque(const struct path *dir)
 	return inode_setxattr(path_inode(dir), OVL_OPAQUE, "y", 1, 0, &vfs_cred_kernel);
 }
 
-/* ---- content ------------------------------------------------------------------------------------------- */
+/* ---- content --------------------------------------------------------------------------------- */
 
 static int copy_loop(struct file *from, struct file *to, char *buffer)
 {
@@ -67,7 +67,7 @@ static int copy_data(const struct path *lower, struct file *to)
 	return error;
 }
 
-/* ---- attributes ---------------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 static int copy_xattr(struct inode *from, struct inode *to, const char *name, void *value)
 {
@@ -128,7 +128,7 @@ static int copy_attributes(struct ovl_inode *oi, struct inode *to)
 	return error;
 }
 
-/* ---- the kinds ------------------------------------------------------------------------------------------- */
+/* ---- the kinds ------------------------------------------------------------------------------- */
 
 static int copy_regular(struct ovl_inode *oi, const struct path *dir, bool with_data)
 {

@@ -2,8 +2,8 @@
  * Open files of an overlay: each stands before an open file of the real inode, which does the work.
  *
  * An open for writing copies up first, so only a file opened for reading can see its real inode
- * change under it: the first read after the copy-up opens the upper one, beside the lower one, which
- * stays until the file is closed. Each of the two is set once; reading needs no lock.
+ * change under it: the first read after the copy-up opens the upper one, beside the lower one,
+ * which stays until the file is closed. Each of the two is set once; reading needs no lock.
  */
 #include "fs/overlay/overlay_internal.h"
 #include "vm/space.h"

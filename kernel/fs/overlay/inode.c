@@ -3,8 +3,8 @@
  * inode's, refreshed when asked.
  *
  * The inode number is that of the lower origin, before and after copy-up (an attribute of the upper
- * file remembers it); what is only in the upper layer gets its own there with a high bit set, so that
- * the two ranges do not meet.
+ * file remembers it); what is only in the upper layer gets its own there with a high bit set, so
+ * that the two ranges do not meet.
  */
 #include "fs/overlay/overlay_internal.h"
 
@@ -28,7 +28,7 @@ uint64_t ovl_inode_number(const struct dentry *upper, const struct dentry *lower
 	return upper->inode->number | UPPER_NUMBER_BIT;
 }
 
-/* ---- life --------------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static void set_operations(struct inode *inode)
 {
@@ -203,7 +203,7 @@ int ovl_inode_for_upper(struct inode *dir, const char *name, struct inode **out)
 	return error;
 }
 
-/* ---- attributes ---------------------------------------------------------------------------------------- */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 int ovl_getattr(struct inode *inode)
 {

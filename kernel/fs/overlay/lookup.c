@@ -1,7 +1,7 @@
 /*
  * Lookup: the layers are asked from the top down. The first that has the name decides what it is; a
- * directory goes on to be merged with directories of that name below, until one is opaque, something
- * else, or a whiteout.
+ * directory goes on to be merged with directories of that name below, until one is opaque,
+ * something else, or a whiteout.
  */
 #include "fs/overlay/overlay_internal.h"
 

@@ -30,7 +30,7 @@ struct ovl_listing {
 	size_t count;
 };
 
-/* ---- collecting ---------------------------------------------------------------------------------------- */
+/* ---- collecting ------------------------------------------------------------------------------ */
 
 struct collector {
 	struct dir_context context;
@@ -185,7 +185,7 @@ static int listing_create(struct ovl_inode *dir, struct ovl_listing **out)
 	return 0;
 }
 
-/* ---- the open directory ----------------------------------------------------------------------------------- */
+/* ---- the open directory ---------------------------------------------------------------------- */
 
 static void move_to(struct ovl_listing *l, loff_t pos)
 {
@@ -267,7 +267,7 @@ const struct file_ops ovl_dir_file_ops = {
 	.release = ovl_dir_release,
 };
 
-/* ---- emptiness ------------------------------------------------------------------------------------------- */
+/* ---- emptiness ------------------------------------------------------------------------------- */
 
 int ovl_check_empty(struct ovl_inode *dir)
 {

@@ -133,7 +133,7 @@ int ovl_rmdir(struct inode *dir, struct dentry *dentry)
 	return 0;
 }
 
-/* ---- rename --------------------------------------------------------------------------------------------- */
+/* ---- rename ---------------------------------------------------------------------------------- */
 
 struct ovl_rename {
 	struct ovl_inode *from_dir, *to_dir, *old, *new;	/* new NULL: nothing there */

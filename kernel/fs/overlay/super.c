@@ -3,14 +3,15 @@
  *
  * Idea. An overlay inode stands for what a name leads to in the layers: an upper dentry, or a lower
  * one, or for a directory all parts that are merged. What is changed is first copied up: the file
- * (or directory) is made in the upper layer, with its parents, and from then on stands for the name.
- * What is removed while a lower layer still has it leaves a whiteout in the upper one: a character
- * device 0/0. A new directory over one is opaque (an attribute): nothing shows through. These marks
- * are Linux's, so an upper directory made by either can be read by the other.
+ * (or directory) is made in the upper layer, with its parents, and from then on stands for the
+ * name. What is removed while a lower layer still has it leaves a whiteout in the upper one: a
+ * character device 0/0. A new directory over one is opaque (an attribute): nothing shows through.
+ * These marks are Linux's, so an upper directory made by either can be read by the other.
  *
  * The layers are changed only by the file layer's own operations on single names (vfs_mkdir and so
  * on) with the kernel's credentials; who may was decided on the overlay's own attributes, which are
- * copies of the real ones. Files are opened on the real inode, so read and mmap share its page cache.
+ * copies of the real ones. Files are opened on the real inode, so read and mmap share its page
+ * cache.
  *
  * Locking. The overlay's directories' mutexes are the file layer's, taken before any of a layer's;
  * copy_mutex comes between them. A copy-up needs no lock of the overlay's directories: until it is
@@ -25,7 +26,7 @@
 #include "lib/bits.h"
 #include "lib/format.h"
 
-/* ---- options ------------------------------------------------------------------------------------------ */
+/* ---- options --------------------------------------------------------------------------------- */
 
 struct ovl_options {
 	char *lower, *upper, *work;		/* owned */
@@ -122,7 +123,7 @@ static int parse_options(struct ovl_options *o, const char *text)
 	return 0;
 }
 
-/* ---- layers ------------------------------------------------------------------------------------------- */
+/* ---- layers ---------------------------------------------------------------------------------- */
 
 /* Names in options are looked up as the mounting program sees them. */
 static int open_layer(const struct path_context *ctx, const char *name, struct path *out)
@@ -198,7 +199,7 @@ static int open_layers(struct ovl_super *os, const struct path_context *ctx,
 	return error != 0 ? error : check_upper(os);
 }
 
-/* ---- instances ---------------------------------------------------------------------------------------- */
+/* ---- instances ------------------------------------------------------------------------------- */
 
 static void ovl_free(struct ovl_super *os)
 {

@@ -135,7 +135,7 @@ int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
 	return error;
 }
 
-/* --- mem: the position is the address ----------------------------------------------------------- */
+/* --- mem: the position is the address --------------------------------------------------------- */
 
 #define CHUNK 512
 

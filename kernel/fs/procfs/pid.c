@@ -17,7 +17,7 @@
 #include "vfs/file.h"
 #include "vfs/mount.h"
 
-/* --- memory of the subject as text --------------------------------------------------------------- */
+/* --- memory of the subject as text ------------------------------------------------------------ */
 
 static int show_range(struct text *out, const struct proc_subject *s, bool environment)
 {
@@ -63,7 +63,7 @@ static int show_auxv(struct text *out, const struct proc_subject *s)
 	return 0;
 }
 
-/* --- small files ------------------------------------------------------------------------------------ */
+/* --- small files ------------------------------------------------------------------------------ */
 
 /* Runs fn with the subject's process and task; -ESRCH when they are gone. */
 static int with_task(struct text *out, const struct proc_subject *s,
@@ -285,7 +285,7 @@ static int show_children(struct text *out, const struct proc_subject *s)
 	return with_task(out, s, put_children);
 }
 
-/* --- links -------------------------------------------------------------------------------------------- */
+/* --- links ------------------------------------------------------------------------------------ */
 
 static int follow_fs(const struct proc_subject *s, bool root, struct path *out)
 {
@@ -332,7 +332,7 @@ static int follow_exe(const struct proc_subject *s, struct path *out)
 	return file != NULL ? 0 : -ENOENT;
 }
 
-/* --- descriptors -------------------------------------------------------------------------------------- */
+/* --- descriptors ------------------------------------------------------------------------------ */
 
 static struct file *subject_file(const struct proc_subject *s)
 {
@@ -414,7 +414,7 @@ static const struct proc_entry fdinfo_entry = {
 };
 static const struct proc_dynamic fdinfo_dynamic = { find_fd, next_fd, &fdinfo_entry };
 
-/* --- tasks of the process ------------------------------------------------------------------------------- */
+/* --- tasks of the process --------------------------------------------------------------------- */
 
 static bool find_task(struct proc_subject *subject, const char *name, size_t length)
 {
@@ -449,7 +449,7 @@ static int64_t next_task(const struct proc_subject *dir, uint64_t from)
 
 static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_tid_entry };
 
-/* --- the tables ------------------------------------------------------------------------------------------- */
+/* --- the tables ------------------------------------------------------------------------------- */
 
 #define R (S_IFREG | 0444)
 #define OWN (S_IFREG | 0400)

@@ -21,7 +21,7 @@
 #define U(x) ((unsigned long long)(x))
 #define TICK_NS 10000000ULL
 
-/* --- memory --------------------------------------------------------------------------------------- */
+/* --- memory ----------------------------------------------------------------------------------- */
 
 static void put_kib(struct text *out, const char *name, uint64_t pages)
 {
@@ -102,7 +102,7 @@ static int show_vmstat(struct text *out, const struct proc_subject *s)
 	return 0;
 }
 
-/* --- processors and time ---------------------------------------------------------------------------- */
+/* --- processors and time ---------------------------------------------------------------------- */
 
 static int show_cpuinfo(struct text *out, const struct proc_subject *s)
 {
@@ -204,7 +204,7 @@ static int show_interrupts(struct text *out, const struct proc_subject *s)
 	return 0;
 }
 
-/* --- the rest ------------------------------------------------------------------------------------------ */
+/* --- the rest --------------------------------------------------------------------------------- */
 
 static int show_version(struct text *out, const struct proc_subject *s)
 {
@@ -278,7 +278,7 @@ static int link_mounts(const struct proc_subject *s, char **out)
 	return *out != NULL ? 0 : -ENOMEM;
 }
 
-/* --- mount tables --------------------------------------------------------------------------------------- */
+/* --- mount tables ----------------------------------------------------------------------------- */
 
 struct mount_listing {
 	struct text *out;
@@ -353,7 +353,7 @@ int proc_show_mountstats(struct text *out, const struct proc_subject *s)
 	return show_mount_table(out, false);
 }
 
-/* --- processes ------------------------------------------------------------------------------------------- */
+/* --- processes -------------------------------------------------------------------------------- */
 
 static bool find_process(struct proc_subject *subject, const char *name, size_t length)
 {

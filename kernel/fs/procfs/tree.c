@@ -86,7 +86,7 @@ struct fdtable *proc_subject_fdtable(const struct proc_subject *s)
 	return table;
 }
 
-/* --- inodes ------------------------------------------------------------------------------------- */
+/* --- inodes ----------------------------------------------------------------------------------- */
 
 /* Who owns /proc/PID: the process's effective ids. */
 static void inode_set_owner(struct inode *inode, const struct proc_subject *s)
@@ -251,7 +251,7 @@ static int proc_follow(struct inode *inode, struct path *out)
 	return error != 0 ? error : pi->entry->follow(&pi->subject, out);
 }
 
-/* --- files ---------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 
 static int entry_make(struct text *t, void *arg)
 {
@@ -307,7 +307,7 @@ static void proc_release(struct file *file)
 		text_file_release(file);
 }
 
-/* --- directories --------------------------------------------------------------------------------- */
+/* --- directories ------------------------------------------------------------------------------ */
 
 /* Positions: 0 ".", 1 "..", then the table, then DYNAMIC_POS + id. */
 #define DYNAMIC_POS 256
@@ -401,7 +401,7 @@ static const struct file_ops text_ops = {
 	.release = proc_release,
 };
 
-/* --- mounting --------------------------------------------------------------------------------------- */
+/* --- mounting --------------------------------------------------------------------------------- */
 
 static int proc_statfs(struct super *super, struct abi_statfs *out)
 {

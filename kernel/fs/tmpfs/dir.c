@@ -15,7 +15,7 @@
 
 #define ENTRY_SIZE 20			/* what a name adds to st_size, as Linux's tmpfs says */
 
-/* ---- entries ------------------------------------------------------------------------------------------ */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static int compare_name(const struct tmpfs_entry *e, uint32_t hash, const char *name,
 			uint32_t length)
@@ -130,7 +130,7 @@ void tmpfs_dir_clear(struct tmpfs_dir *dir)
 	*dir = (struct tmpfs_dir){ .next_cookie = dir->next_cookie };
 }
 
-/* ---- lookup and creation -------------------------------------------------------------------------------- */
+/* ---- lookup and creation --------------------------------------------------------------------- */
 
 static int tmpfs_lookup(struct inode *dir, struct dentry *dentry)
 {
@@ -220,7 +220,7 @@ static int tmpfs_link(struct inode *dir, struct dentry *dentry, struct inode *ta
 	return 0;
 }
 
-/* ---- removal ---------------------------------------------------------------------------------------------- */
+/* ---- removal --------------------------------------------------------------------------------- */
 
 static int tmpfs_unlink(struct inode *dir, struct dentry *dentry)
 {
@@ -254,7 +254,7 @@ static int tmpfs_rmdir(struct inode *dir, struct dentry *dentry)
 	return 0;
 }
 
-/* ---- rename --------------------------------------------------------------------------------------------- */
+/* ---- rename ---------------------------------------------------------------------------------- */
 
 /* A directory left `from` and came to `to`: the ".." in it counts elsewhere. */
 static void move_parent_link(const struct inode *moved, struct inode *from, struct inode *to)
@@ -344,7 +344,7 @@ static int tmpfs_rename(struct inode *from_dir, struct dentry *from, struct inod
 	return 0;
 }
 
-/* ---- listing ---------------------------------------------------------------------------------------------- */
+/* ---- listing --------------------------------------------------------------------------------- */
 
 static struct tmpfs_entry *first_from(const struct tmpfs_dir *dir, uint64_t cookie)
 {

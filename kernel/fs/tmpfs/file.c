@@ -20,7 +20,7 @@
 #define SEALS_WRITE (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE)
 #define SEALS_ALL (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | SEALS_WRITE)
 
-/* ---- the object ------------------------------------------------------------------------------------------ */
+/* ---- the object ------------------------------------------------------------------------------ */
 
 static struct tmpfs_inode *inode_of_object(struct object *object)
 {
@@ -48,7 +48,7 @@ const struct object_ops tmpfs_object_ops = {
 	.destroy = object_destroy,
 };
 
-/* ---- attributes ------------------------------------------------------------------------------------------ */
+/* ---- attributes ------------------------------------------------------------------------------ */
 
 int tmpfs_getattr(struct inode *inode)
 {
@@ -81,7 +81,7 @@ int tmpfs_setattr(struct inode *inode, const struct inode_attr *attr)
 	return 0;
 }
 
-/* ---- reading, writing, mapping ----------------------------------------------------------------------------- */
+/* ---- reading, writing, mapping --------------------------------------------------------------- */
 
 static ssize_t tmpfs_write(struct file *file, struct iobuf *from, loff_t *pos)
 {
@@ -218,7 +218,7 @@ const struct inode_ops tmpfs_file_inode_ops = {
 	.evict = tmpfs_evict,
 };
 
-/* ---- links and special inodes -------------------------------------------------------------------------------- */
+/* ---- links and special inodes ---------------------------------------------------------------- */
 
 static int tmpfs_readlink(struct inode *inode, char **out)
 {
@@ -245,7 +245,7 @@ const struct inode_ops tmpfs_special_inode_ops = {
 	.evict = tmpfs_evict,
 };
 
-/* ---- memfd -------------------------------------------------------------------------------------------------- */
+/* ---- memfd ----------------------------------------------------------------------------------- */
 
 static struct mount *memfd_mount;
 static struct mutex memfd_mutex;

@@ -2,8 +2,8 @@
  * tmpfs instances: options, limits, inodes.
  *
  * Pages are charged by the objects when they get one, inodes when they are made, both against the
- * instance; the default limit is half of memory, as on Linux. An inode's memory lives as long as its
- * object: mappings hold objects, not inodes.
+ * instance; the default limit is half of memory, as on Linux. An inode's memory lives as long as
+ * its object: mappings hold objects, not inodes.
  */
 #include "abi/errno.h"
 #include "core/assert.h"
@@ -19,7 +19,7 @@
 struct slab_cache *tmpfs_inode_cache;
 static atomic64_t next_number;
 
-/* ---- limits ------------------------------------------------------------------------------------------ */
+/* ---- limits ---------------------------------------------------------------------------------- */
 
 int tmpfs_charge(struct super *super, size_t pages)
 {
@@ -66,7 +66,7 @@ static void uncharge_inode(struct tmpfs_super *ts)
 	spin_unlock(&ts->lock);
 }
 
-/* ---- inodes ------------------------------------------------------------------------------------------ */
+/* ---- inodes ---------------------------------------------------------------------------------- */
 
 static void set_kind(struct tmpfs_inode *ti)
 {
@@ -135,7 +135,7 @@ void tmpfs_evict(struct inode *inode)
 	tmpfs_inode_free(ti);
 }
 
-/* ---- options ------------------------------------------------------------------------------------------ */
+/* ---- options --------------------------------------------------------------------------------- */
 
 struct options {
 	uint64_t pages, inodes;
@@ -218,7 +218,7 @@ static int parse_options(const char *text, struct options *o)
 	return o->mode > 07777 || o->uid > UINT32_MAX || o->gid > UINT32_MAX ? -EINVAL : 0;
 }
 
-/* ---- instances ---------------------------------------------------------------------------------------- */
+/* ---- instances ------------------------------------------------------------------------------- */
 
 static int tmpfs_statfs(struct super *super, struct abi_statfs *out)
 {
