@@ -52,7 +52,7 @@ int socket_take_error(struct socket *s)
 	return -(int)__atomic_exchange_n(&s->error, 0, __ATOMIC_ACQ_REL);
 }
 
-/* --- the file ------------------------------------------------------------------------------------- */
+/* --- the file --------------------------------------------------------------------------------- */
 
 static bool call_is_nonblocking(const struct file *file, const struct iobuf *io)
 {

@@ -74,7 +74,9 @@ void socket_init(struct socket *s, const struct socket_ops *ops, int family, int
 		 int protocol);
 /* -EAFNOSUPPORT, and the family's. */
 must_check int socket_create(int family, int type, int protocol, struct socket **out);
-/* The open file around a socket (`flags`: O_NONBLOCK); on failure the socket is still the caller's. */
+/*
+ * The open file around a socket (`flags`: O_NONBLOCK); on failure the socket is still the caller's.
+ */
 must_check int socket_file_create(struct socket *s, int flags, struct file **out);
 /* The socket of a file, NULL when it is none. */
 struct socket *socket_of_file(const struct file *file);

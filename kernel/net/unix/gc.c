@@ -78,7 +78,9 @@ static void each_held_in(struct unix_socket *u, void (*fn)(struct unix_socket *h
 static void each_held(struct unix_socket *u, void (*fn)(struct unix_socket *held))
 {
 	each_held_in(u, fn);
-	/* Others join the list only by the listener's lock; they cannot leave: its file is closed. */
+	/*
+	 * Others join the list only by the listener's lock; they cannot leave: its file is closed.
+	 */
 	for (struct list_head *at = u->waiting.next; at != &u->waiting; at = at->next)
 		each_held_in(container_of(at, struct unix_socket, accept_node), fn);
 }

@@ -134,7 +134,7 @@ static bool is_nonblocking(const struct socket_message *m, bool nonblocking)
 	return nonblocking || (m->flags & MSG_DONTWAIT) != 0;
 }
 
-/* --- streams ------------------------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 ssize_t unix_stream_send(struct socket *s, struct socket_message *m, bool nonblocking)
 {
@@ -355,7 +355,7 @@ ssize_t unix_stream_receive(struct socket *s, struct socket_message *m, bool non
 	return done;
 }
 
-/* --- datagrams and seqpacket ------------------------------------------------------------------------------- */
+/* --- datagrams and seqpacket ------------------------------------------------------------------ */
 
 /* Where a datagram goes: its own address, or the default peer. Counted. */
 static int find_target(struct unix_socket *u, struct socket_message *m, struct unix_socket **out)
@@ -467,7 +467,7 @@ ssize_t unix_packet_receive(struct socket *s, struct socket_message *m, bool non
 	}
 }
 
-/* --- poll, ioctl ---------------------------------------------------------------------------------------------- */
+/* --- poll, ioctl ------------------------------------------------------------------------------ */
 
 static uint32_t own_events(struct unix_socket *u, struct unix_socket **peer)
 {
