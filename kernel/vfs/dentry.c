@@ -6,9 +6,9 @@
  * the table, parents' lists of children, the LRU, renames) are rarer and meet under
  * dentry_tree_lock, which is taken before a chain's lock.
  *
- * Being hashed is a reference. So the last dentry_put() of a hashed dentry does nothing: count 1 and
- * hashed means unused, and the LRU's hand (dentry_shrink) takes it out under both locks, where no
- * finder can raise the count. Names are limited in number, so that negative ones do not grow for
+ * Being hashed is a reference. So the last dentry_put() of a hashed dentry does nothing: count 1
+ * and hashed means unused, and the LRU's hand (dentry_shrink) takes it out under both locks, where
+ * no finder can raise the count. Names are limited in number, so that negative ones do not grow for
  * ever; memory pressure shrinks them further.
  *
  * Chains are keyed by a random key, for names are chosen by programs.
@@ -127,7 +127,7 @@ void dentry_put(struct dentry *d)
 	}
 }
 
-/* ---- in and out of the table ------------------------------------------------------------------ */
+/* ---- in and out of the table ----------------------------------------------------------------- */
 
 static void hash_locked(struct dentry *d) REQUIRES(&dentry_tree_lock)
 {
@@ -247,7 +247,7 @@ void dentry_instantiate(struct dentry *d, struct inode *inode)
 		insert(d);
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static struct dentry *find_hashed(struct dentry *dir, const char *name, size_t length,
 				  uint32_t hash)
@@ -362,7 +362,7 @@ int dentry_lookup(struct dentry *dir, const char *name, size_t length, struct de
 	return error;
 }
 
-/* ---- shrinking ---------------------------------------------------------------------------------- */
+/* ---- shrinking ------------------------------------------------------------------------------- */
 
 static size_t put_list(struct list_head *list)
 {
@@ -399,7 +399,9 @@ size_t dentry_shrink(size_t n)
 {
 	size_t freed = 0, idle = 0, passes = 2 * read_once(cached) / SHRINK_BATCH + 2;
 
-	/* A parent becomes unused when its last child is gone: so on until a whole round is idle. */
+	/*
+	 * A parent becomes unused when its last child is gone: so on until a whole round is idle.
+	 */
 	while (freed < n && idle < passes) {
 		struct list_head cold = LIST_HEAD_INIT(cold);
 		size_t got;
@@ -449,7 +451,7 @@ uint64_t dentry_cached_count(void)
 	return read_once(cached);
 }
 
-/* ---- names and ancestry ----------------------------------------------------------------------- */
+/* ---- names and ancestry ---------------------------------------------------------------------- */
 
 struct dentry *dentry_get_parent(struct dentry *d)
 {

@@ -7,8 +7,8 @@
  * cannot be found and dies with its last reference.
  *
  * inode is set once (negative to positive) and stays until the dentry is freed, so a reference to a
- * dentry is one to its inode. Name and parent change under the super's rename_mutex, the table's lock and
- * both directories' mutexes (vfs/dentry.c).
+ * dentry is one to its inode. Name and parent change under the super's rename_mutex, the table's
+ * lock and both directories' mutexes (vfs/dentry.c).
  */
 #pragma once
 
@@ -49,7 +49,9 @@ void dentry_put(struct dentry *dentry);
 void dentry_instantiate(struct dentry *dentry, struct inode *inode);
 /* After unlink, rmdir: the name no longer leads here. */
 void dentry_unhash(struct dentry *dentry);
-/* A root dentry for a file system, or for an anonymous inode (pipe, socket): takes the reference. */
+/*
+ * A root dentry for a file system, or for an anonymous inode (pipe, socket): takes the reference.
+ */
 must_check struct dentry *dentry_create_root(struct super *super, struct inode *inode);
 /* The cached child or a new negative, unhashed... after dir's lookup: counted. Errors -errno.
  * dir->inode->mutex held by the caller (lookup may sleep). */

@@ -2,8 +2,8 @@
  * Open files: their life, and the calls on them that check before they ask the operations.
  *
  * A file holds its path (mount and dentry) and its inode. Files without a name (pipes, sockets,
- * eventfd) have a dentry of their own on an internal mount, so that /proc/self/fd/N leads somewhere;
- * those without even an inode of their own share one.
+ * eventfd) have a dentry of their own on an internal mount, so that /proc/self/fd/N leads
+ * somewhere; those without even an inode of their own share one.
  *
  * The last file_put() releases: epoll and locks forget the file, the operations clean up, then the
  * references go. It may sleep.
@@ -34,7 +34,7 @@ void (*file_epoll_release)(struct file *file);
 
 static const struct file_ops no_ops = { .name = "none" };
 
-/* ---- files without a name ------------------------------------------------------------------------ */
+/* ---- files without a name -------------------------------------------------------------------- */
 
 static void anonymous_evict(struct inode *inode)
 {
@@ -72,7 +72,7 @@ struct inode *inode_create_anonymous(uint32_t mode)
 	return inode;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static struct file *file_allocate(int flags)
 {
@@ -227,7 +227,7 @@ uint64_t file_count(void)
 	return atomic64_load(&open_files);
 }
 
-/* ---- reading and writing ---------------------------------------------------------------------------- */
+/* ---- reading and writing --------------------------------------------------------------------- */
 
 ssize_t file_read(struct file *f, struct iobuf *to, loff_t *pos)
 {
@@ -348,7 +348,7 @@ loff_t file_seek(struct file *f, loff_t offset, int whence)
 	return result;
 }
 
-/* ---- the rest -------------------------------------------------------------------------------------- */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 int file_getdents(struct file *f, struct dir_context *ctx)
 {
@@ -462,7 +462,7 @@ void file_set_cred_hooks(const struct vfs_cred *(*get)(const struct vfs_cred *cr
 	cred_hook_put = put;
 }
 
-/* ---- boot ------------------------------------------------------------------------------------------ */
+/* ---- boot ------------------------------------------------------------------------------------ */
 
 static void area_file_get(void *file) { file_get(file); }
 static void area_file_put(void *file) { file_put(file); }

@@ -28,7 +28,10 @@ struct file_ops {
 	/* Present events (POLLIN...); registers in `table` (NULL: only asks) with poll_wait(). */
 	uint32_t (*poll)(struct file *file, struct poll_table *table);
 	long (*ioctl)(struct file *file, unsigned int command, uint64_t arg);
-	/* Fills area->object/offset/flags for a mapping of this file, or -ENODEV. NULL: inode's object. */
+	/*
+	 * Fills area->object/offset/flags for a mapping of this file, or -ENODEV. NULL: inode's
+	 * object.
+	 */
 	int (*mmap)(struct file *file, struct area *area);
 	int (*fsync)(struct file *file, bool data_only);
 	int (*flush)(struct file *file);		/* each close(2) */

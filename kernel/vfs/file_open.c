@@ -124,7 +124,7 @@ int file_open_path(const struct path *path, int flags, const struct vfs_cred *cr
 	return open_inode(path, flags & ~(O_CREAT | O_EXCL), cred, false, out);
 }
 
-/* ---- O_CREAT ------------------------------------------------------------------------------------------ */
+/* ---- O_CREAT --------------------------------------------------------------------------------- */
 
 static void notify_created(struct inode *dir, const struct dentry *child)
 {
@@ -220,7 +220,7 @@ static int open_create(const struct path_context *ctx, const char *name, int fla
 	return error;
 }
 
-/* ---- O_TMPFILE ---------------------------------------------------------------------------------------- */
+/* ---- O_TMPFILE ------------------------------------------------------------------------------- */
 
 static int make_tmpfile(const struct path *dir, int flags, uint32_t mode,
 			const struct vfs_cred *cred, struct path *out)
@@ -275,7 +275,7 @@ static int open_tmpfile(const struct path_context *ctx, const char *name, int fl
 	return error;
 }
 
-/* ---- the call ----------------------------------------------------------------------------------------- */
+/* ---- the call -------------------------------------------------------------------------------- */
 
 int file_open_lookup(const struct path_context *ctx, const char *name, int flags, uint32_t mode,
 		     unsigned int lookup_flags, struct file **out)

@@ -22,7 +22,7 @@ const struct vfs_cred vfs_cred_kernel = {
 	.cap_linux_immutable = true, .cap_sys_resource = true,
 };
 
-/* ---- life ------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 void inode_init(struct inode *inode, struct super *super, uint32_t mode)
 {
@@ -75,7 +75,7 @@ uint64_t inode_size(const struct inode *inode)
 	return inode->object != NULL ? read_once(inode->object->size_bytes) : read_once(inode->size);
 }
 
-/* ---- who may ---------------------------------------------------------------------------------------- */
+/* ---- who may --------------------------------------------------------------------------------- */
 
 bool cred_is_in_group(const struct vfs_cred *cred, uint32_t gid)
 {
@@ -158,7 +158,7 @@ static int check_setattr(struct inode *inode, const struct inode_attr *attr,
 	return error;
 }
 
-/* ---- changing attributes ------------------------------------------------------------------------------ */
+/* ---- changing attributes --------------------------------------------------------------------- */
 
 /* What of set-user-id and set-group-id a write or chown by another takes away. */
 static uint32_t privileged_bits(uint32_t mode)
@@ -296,7 +296,7 @@ int vfs_truncate(const struct path *path, uint64_t size, const struct vfs_cred *
 	return error;
 }
 
-/* ---- times ------------------------------------------------------------------------------------------- */
+/* ---- times ----------------------------------------------------------------------------------- */
 
 struct abi_timespec inode_now(void)
 {
@@ -344,7 +344,7 @@ void inode_touch_atime(struct inode *inode)
 	spin_unlock(&inode->lock);
 }
 
-/* ---- writers and deniers --------------------------------------------------------------------------- */
+/* ---- writers and deniers --------------------------------------------------------------------- */
 
 static int exclude(struct inode *inode, atomic32_t *mine, const atomic32_t *other)
 {
@@ -379,7 +379,7 @@ void inode_allow_write(struct inode *inode)
 	(void)atomic32_sub_acq_rel(&inode->deny_write, 1);
 }
 
-/* ---- stat ------------------------------------------------------------------------------------------- */
+/* ---- stat ------------------------------------------------------------------------------------ */
 
 int inode_stat(struct inode *inode, struct abi_stat *out)
 {

@@ -1,5 +1,6 @@
 /*
- * Where the bytes of a read or write are: a list of user or kernel memory pieces, and how far we are.
+ * Where the bytes of a read or write are: a list of user or kernel memory pieces, and how far we
+ * are.
  */
 #pragma once
 

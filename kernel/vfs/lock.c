@@ -5,11 +5,12 @@
  * deadlock goes from file to file. What a change may need is allocated before it.
  *
  * A record lock is a range [start, end] of one owner; an owner's ranges in a file are disjoint, and
- * touching ones of one type are merged. Setting a range therefore needs at most two new entries: the
- * range itself, and the other half of one that it splits.
+ * touching ones of one type are merged. Setting a range therefore needs at most two new entries:
+ * the range itself, and the other half of one that it splits.
  *
  * Waiters sleep on the inode's queue and try again whenever something there was released. A process
- * that would wait looks first whether the chain "waits for a lock of" leads back to itself: EDEADLK.
+ * that would wait looks first whether the chain "waits for a lock of" leads back to itself:
+ * EDEADLK.
  */
 #include "vfs/lock.h"
 
@@ -120,7 +121,7 @@ static void free_locks(struct list_head *dead)
 		slab_free(lock_cache, list_entry(node, struct file_lock, node));
 }
 
-/* ---- flock ---------------------------------------------------------------------------------------------- */
+/* ---- flock ----------------------------------------------------------------------------------- */
 
 static struct file_lock *find_flock(struct file_lock_list *list, const struct file *file)
 {
@@ -210,7 +211,7 @@ int file_flock(struct file *file, int operation)
 	return error;
 }
 
-/* ---- record locks: ranges ----------------------------------------------------------------------------------- */
+/* ---- record locks: ranges -------------------------------------------------------------------- */
 
 static int range_of(const struct file *file, const struct abi_flock *lock, uint64_t *start,
 		    uint64_t *end)
@@ -303,7 +304,7 @@ static void apply(struct file_lock_list *list, const struct file_lock *want,
 	*set = NULL;
 }
 
-/* ---- deadlock ------------------------------------------------------------------------------------------------ */
+/* ---- deadlock -------------------------------------------------------------------------------- */
 
 static const struct lock_waiter *waiter_of(const void *owner) REQUIRES(&locks_lock)
 {
@@ -332,7 +333,7 @@ static bool would_deadlock(const void *owner, const void *blocker) REQUIRES(&loc
 	return false;
 }
 
-/* ---- record locks: the calls ----------------------------------------------------------------------------------- */
+/* ---- record locks: the calls ----------------------------------------------------------------- */
 
 struct attempt {
 	struct file_lock want;
@@ -456,7 +457,7 @@ int file_get_lock(struct file *file, struct abi_flock *lock, const struct lock_r
 	return 0;
 }
 
-/* ---- the end of owners ------------------------------------------------------------------------------------------ */
+/* ---- the end of owners ----------------------------------------------------------------------- */
 
 static void drop_records(struct file_lock_list *list, const void *owner)
 {
@@ -489,7 +490,7 @@ void file_drop_file_locks(struct file *file)
 	(void)drop_flock(file->inode->locks, file);
 }
 
-/* ---- /proc/locks -------------------------------------------------------------------------------------------------- */
+/* ---- /proc/locks ----------------------------------------------------------------------------- */
 
 static void describe(const struct file_lock_list *list, const struct file_lock *l,
 		     struct lock_description *out)

@@ -1,9 +1,9 @@
 /*
  * Advisory locks: flock(2), fcntl(2) record locks of processes, and those of open files (OFD).
  *
- * The three kinds are lists on the inode. flock conflicts with flock only; record locks of processes
- * and OFD locks conflict with each other. An owner is an opaque pointer compared for equality: the
- * descriptor table for F_SETLK, the struct file for OFD and flock.
+ * The three kinds are lists on the inode. flock conflicts with flock only; record locks of
+ * processes and OFD locks conflict with each other. An owner is an opaque pointer compared for
+ * equality: the descriptor table for F_SETLK, the struct file for OFD and flock.
  */
 #pragma once
 
@@ -15,7 +15,8 @@ struct file;
 struct inode;
 
 /*
- * flock(2): LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB. -EWOULDBLOCK, -ERESTARTSYS, -ENOMEM, -EINVAL.
+ * flock(2): LOCK_SH, LOCK_EX or LOCK_UN, with LOCK_NB. -EWOULDBLOCK, -ERESTARTSYS, -ENOMEM,
+ * -EINVAL.
  */
 must_check int file_flock(struct file *file, int operation);
 

@@ -1,9 +1,10 @@
 /*
  * The tree of mounts: one namespace.
  *
- * A mount in the tree is found by (parent, mountpoint) in a small hash table; a dentry's mount_count
- * says whether looking is worth while, so a path that crosses no mount never takes mount_lock.
- * Changes of the tree meet under mount_mutex, and write what lookups read under mount_lock.
+ * A mount in the tree is found by (parent, mountpoint) in a small hash table; a dentry's
+ * mount_count says whether looking is worth while, so a path that crosses no mount never takes
+ * mount_lock. Changes of the tree meet under mount_mutex, and write what lookups read under
+ * mount_lock.
  *
  * References: the tree holds one on each attached mount; a child holds its parent and mountpoint.
  * A detached mount lives on while a path (an open file, a cwd) leads into it.
@@ -37,7 +38,7 @@ static struct hlist_head *hash_chain(const struct mount *parent, const struct de
 	return &mount_hash[hash_bucket(hash, MOUNT_HASH_BITS)];
 }
 
-/* ---- lifetime ----------------------------------------------------------------------------------- */
+/* ---- lifetime -------------------------------------------------------------------------------- */
 
 struct mount *mount_create(struct super *super, struct dentry *root, uint32_t flags)
 {
@@ -79,7 +80,7 @@ int mount_check_write(const struct mount *m)
 	return (read_once(m->flags) & MS_RDONLY) != 0 || m->super->read_only ? -EROFS : 0;
 }
 
-/* ---- finding ------------------------------------------------------------------------------------ */
+/* ---- finding --------------------------------------------------------------------------------- */
 
 static struct mount *find_locked(struct mount *parent, struct dentry *dentry) REQUIRES(&mount_lock)
 {
@@ -161,7 +162,7 @@ void mount_for_each(void (*fn)(void *arg, const struct mount *mount), void *arg)
 	}
 }
 
-/* ---- the tree: mount_mutex held ------------------------------------------------------------------- */
+/* ---- the tree: mount_mutex held -------------------------------------------------------------- */
 
 void mount_set_parent(struct mount *m, const struct path *at)
 {
@@ -250,7 +251,7 @@ void mount_detach_tree(struct mount *top)
 	}
 }
 
-/* ---- boot ------------------------------------------------------------------------------------------ */
+/* ---- boot ------------------------------------------------------------------------------------ */
 
 int mount_instance(const struct path_context *ctx, const char *type_name, const char *source,
 		   const char *options, uint32_t flags, struct mount **out)

@@ -32,7 +32,9 @@ struct fs_type {
 	/* A new or shared instance with its root; source and options as mount(2) gave them. */
 	int (*mount)(const struct fs_type *type, const char *source, const char *options,
 		     uint32_t flags, struct super **out);
-	/* Instead, for one whose options name directories: looked up as the mounting program would. */
+	/*
+	 * Instead, for one whose options name directories: looked up as the mounting program would.
+	 */
 	int (*mount_in)(const struct fs_type *type, const struct path_context *ctx,
 			const char *options, uint32_t flags, struct super **out);
 	struct list_head node;

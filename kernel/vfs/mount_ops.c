@@ -2,8 +2,8 @@
  * mount(2), umount2(2), pivot_root(2) on the tree that mount.c keeps.
  *
  * One namespace: propagation flags are accepted and have nothing to propagate to. All changes are
- * made under mount_mutex; a mountpoint is checked and covered under its inode's mutex, so that it is
- * not removed meanwhile.
+ * made under mount_mutex; a mountpoint is checked and covered under its inode's mutex, so that it
+ * is not removed meanwhile.
  */
 #include "abi/errno.h"
 #include "core/assert.h"
@@ -45,7 +45,7 @@ static int cover(struct mount *m, const struct path *at)
 	return error;
 }
 
-/* ---- the kinds of mount(2) ------------------------------------------------------------------------ */
+/* ---- the kinds of mount(2) ------------------------------------------------------------------- */
 
 static int mount_new(const struct path_context *ctx, const struct path *target,
 		     const char *source, const char *type, uint32_t flags, const char *options)
@@ -263,7 +263,7 @@ int vfs_mount(const struct path_context *ctx, const char *source, const char *ta
 	return error;
 }
 
-/* ---- umount2(2) --------------------------------------------------------------------------------------- */
+/* ---- umount2(2) ------------------------------------------------------------------------------ */
 
 /* The tree's reference and the one of the lookup are all when nobody uses it. */
 static bool is_busy(const struct mount *m)
@@ -301,7 +301,7 @@ int vfs_umount(const struct path_context *ctx, const char *target, int flags)
 	return error;
 }
 
-/* ---- pivot_root(2) ------------------------------------------------------------------------------------ */
+/* ---- pivot_root(2) --------------------------------------------------------------------------- */
 
 static int check_pivot(const struct path_context *ctx, const struct path *new_root,
 		       const struct path *put_old)

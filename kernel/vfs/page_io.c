@@ -7,8 +7,8 @@
  *
  * Writing holds the inode's mutex, so that writes to a file are one behind the other. The program's
  * buffer may itself be a mapping of the very page that is written; so no page is locked while the
- * copy may fault. A page that is wholly overwritten need not be read or cleared first: the source is
- * touched, then copied without faulting into the locked new page; when that fails after all, the
+ * copy may fault. A page that is wholly overwritten need not be read or cleared first: the source
+ * is touched, then copied without faulting into the locked new page; when that fails after all, the
  * slow way is taken.
  */
 #include "abi/errno.h"
@@ -22,7 +22,7 @@
 
 #define FILE_OFFSET_MAX INT64_MAX
 
-/* ---- reading --------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* Up to n bytes of one page into `to`: bytes moved or -errno. */
 static ssize_t read_piece(struct object *object, struct iobuf *to, uint64_t pos, size_t n)
@@ -67,9 +67,11 @@ ssize_t page_cache_read(struct file *file, struct iobuf *to, loff_t *pos)
 	return done > 0 || moved >= 0 ? done : moved;
 }
 
-/* ---- writing --------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
-/* A whole page that is not there yet, without clearing or reading it first. 0: take the slow way. */
+/*
+ * A whole page that is not there yet, without clearing or reading it first. 0: take the slow way.
+ */
 static ssize_t write_new_page(struct object *object, struct iobuf *from, uint64_t index)
 {
 	struct page *page;

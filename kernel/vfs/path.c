@@ -13,8 +13,8 @@
  * A step down asks the name cache under the lock of one hash chain; only a miss takes the
  * directory's mutex and asks the file system. Search permission is checked on each directory left.
  *
- * Scoped lookups (RESOLVE_BENEATH, RESOLVE_IN_ROOT) make the base the ceiling of "..". A rename of a
- * directory at the same time could carry the walk out of it: then, having gone up, they fail with
+ * Scoped lookups (RESOLVE_BENEATH, RESOLVE_IN_ROOT) make the base the ceiling of "..". A rename of
+ * a directory at the same time could carry the walk out of it: then, having gone up, they fail with
  * -EAGAIN as on Linux.
  */
 #include "abi/errno.h"
@@ -48,7 +48,7 @@ struct inode *path_inode(const struct path *p)
 	return p->dentry != NULL ? load_acquire(&p->dentry->inode) : NULL;
 }
 
-/* ---- the walk's state ----------------------------------------------------------------------------- */
+/* ---- the walk's state ------------------------------------------------------------------------ */
 
 static void walk_move(struct walk *w, const struct path *to)
 {
@@ -107,7 +107,7 @@ void walk_fini(struct walk *w)
 	path_put(&w->path);
 }
 
-/* ---- steps ------------------------------------------------------------------------------------------ */
+/* ---- steps ----------------------------------------------------------------------------------- */
 
 int walk_child(struct walk *w, const char *name, size_t length, struct dentry **out)
 {
@@ -215,7 +215,7 @@ int walk_push_link(struct walk *w, struct dentry *link)
 	return push_text(w, target);
 }
 
-/* ---- components ----------------------------------------------------------------------------------- */
+/* ---- components ------------------------------------------------------------------------------ */
 
 /* Pops finished texts; false when nothing is left anywhere. Leading slashes are skipped. */
 static bool next_text(struct walk *w)
@@ -389,7 +389,7 @@ int walk_last(struct walk *w)
 	return 0;
 }
 
-/* ---- the two questions --------------------------------------------------------------------------- */
+/* ---- the two questions ----------------------------------------------------------------------- */
 
 int path_lookup(const struct path_context *ctx, const char *name, unsigned int flags,
 		struct path *out)

@@ -1,8 +1,8 @@
 /*
  * The name of a path: from the dentry upwards, across mounts, until the given root.
  *
- * Written from the end of the buffer to its front under both tree locks, so the name was true at one
- * moment. What is not below the root ends at the top of what it is in, and is not reachable.
+ * Written from the end of the buffer to its front under both tree locks, so the name was true at
+ * one moment. What is not below the root ends at the top of what it is in, and is not reachable.
  */
 #include "lib/string.h"
 #include "vfs/vfs_internal.h"

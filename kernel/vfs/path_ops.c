@@ -44,7 +44,7 @@ int may_delete(const struct path *dir, struct dentry *victim, bool is_dir,
 	return victim->mount_count > 0 ? -EBUSY : 0;
 }
 
-/* ---- creating ---------------------------------------------------------------------------------------- */
+/* ---- creating -------------------------------------------------------------------------------- */
 
 struct new_entry {
 	struct path_last last;
@@ -200,7 +200,7 @@ put:
 	return error;
 }
 
-/* ---- removing ---------------------------------------------------------------------------------------- */
+/* ---- removing -------------------------------------------------------------------------------- */
 
 static int unlink_locked(const struct path *dir, struct dentry *victim,
 			 const struct vfs_cred *cred)

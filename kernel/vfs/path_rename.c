@@ -2,9 +2,10 @@
  * rename: the one operation on two directories.
  *
  * Locking order. Two different directories: the file system's rename_mutex first, so that the tree
- * above them stands still and at most one such rename runs; then the ancestor's mutex before the descendant's, any
- * order when neither is above the other. A replaced inode's mutex comes last. With the tree still, a
- * directory cannot be moved below itself: `from` above the target directory is refused.
+ * above them stands still and at most one such rename runs; then the ancestor's mutex before the
+ * descendant's, any order when neither is above the other. A replaced inode's mutex comes last.
+ * With the tree still, a directory cannot be moved below itself: `from` above the target directory
+ * is refused.
  */
 #include "abi/errno.h"
 #include "core/assert.h"

@@ -58,7 +58,9 @@ static void poll_enqueue(struct poll_table *table, struct file *file, struct wai
 	file_get(file);
 	wait_entry_init(&e->wait, poll_entry_woken);
 	wait_queue_add(queue, &e->wait);
-	/* The file's state is read after this; pairs with the waker's fence before it looks here. */
+	/*
+	 * The file's state is read after this; pairs with the waker's fence before it looks here.
+	 */
 	full_barrier();
 }
 
