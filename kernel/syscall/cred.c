@@ -99,7 +99,7 @@ long sys_setgroups(uint64_t size, uint64_t user_list)
 	return error;
 }
 
-/* --- capabilities ----------------------------------------------------------------------------------- */
+/* --- capabilities ----------------------------------------------------------------------------- */
 
 /* How many data structures the version has; an unknown one is answered with ours. */
 static int check_version(uint64_t user_header, struct abi_cap_user_header *header, unsigned int *parts)

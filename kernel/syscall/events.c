@@ -21,7 +21,7 @@ static long add_file(int error, struct file *file, bool close_on_exec)
 	return error != 0 ? error : fd_add(file, close_on_exec);
 }
 
-/* --- eventfd, timerfd ------------------------------------------------------------------------------------ */
+/* --- eventfd, timerfd ------------------------------------------------------------------------- */
 
 long sys_eventfd2(uint64_t initial, uint64_t flags)
 {
@@ -79,7 +79,7 @@ long sys_timerfd_gettime(uint64_t fd, uint64_t user_out)
 	return error != 0 ? error : copy_to_user(user_addr(user_out), &out, sizeof(out));
 }
 
-/* --- signalfd ------------------------------------------------------------------------------------------------ */
+/* --- signalfd --------------------------------------------------------------------------------- */
 
 long sys_signalfd4(uint64_t fd, uint64_t user_mask, uint64_t bytes, uint64_t flags)
 {
@@ -109,7 +109,7 @@ long sys_signalfd(uint64_t fd, uint64_t mask, uint64_t bytes)
 	return sys_signalfd4(fd, mask, bytes, 0);
 }
 
-/* --- memfd, pidfd ------------------------------------------------------------------------------------------------ */
+/* --- memfd, pidfd ----------------------------------------------------------------------------- */
 
 long sys_memfd_create(uint64_t user_name, uint64_t flags)
 {

@@ -64,7 +64,7 @@ long sys_dup3(uint64_t from, uint64_t to, uint64_t flags)
 	return fd_dup_to((int)from, (int)to, (flags & O_CLOEXEC) != 0);
 }
 
-/* --- fcntl ---------------------------------------------------------------------------------------- */
+/* --- fcntl ------------------------------------------------------------------------------------ */
 
 static long set_flags(struct file *file, uint64_t arg)
 {
@@ -197,7 +197,7 @@ long sys_fcntl(uint64_t fd, uint64_t command, uint64_t arg)
 	return result;
 }
 
-/* --- ioctl ------------------------------------------------------------------------------------------ */
+/* --- ioctl ------------------------------------------------------------------------------------ */
 
 static long set_nonblocking(struct file *file, uint64_t arg)
 {

@@ -37,7 +37,7 @@ static int descriptor_path(uint64_t fd, bool any, struct path *out)
 	return 0;
 }
 
-/* --- stat ------------------------------------------------------------------------------------------- */
+/* --- stat ------------------------------------------------------------------------------------- */
 
 static long stat_path(const struct path *path, uint64_t to)
 {
@@ -149,7 +149,7 @@ long sys_statx(uint64_t dirfd, uint64_t name, uint64_t flags, uint64_t mask, uin
 	return error != 0 ? error : copy_to_user(user_addr(to), &x, sizeof(x));
 }
 
-/* --- access -------------------------------------------------------------------------------------------- */
+/* --- access ----------------------------------------------------------------------------------- */
 
 /* access(2) asks for the real ids: a copy of the credentials with them in place. */
 static int access_with(const struct path *path, uint64_t mode, const struct vfs_cred *cred)
@@ -213,7 +213,7 @@ long sys_access(uint64_t name, uint64_t mode)
 	return sys_faccessat2((uint64_t)AT_FDCWD, name, mode, 0);
 }
 
-/* --- mode and owner -------------------------------------------------------------------------------------- */
+/* --- mode and owner --------------------------------------------------------------------------- */
 
 static long change_path(const struct path *path, struct inode_attr *attr)
 {
@@ -313,7 +313,7 @@ long sys_fchown(uint64_t fd, uint64_t uid, uint64_t gid)
 	return change_descriptor(fd, &attr);
 }
 
-/* --- times ------------------------------------------------------------------------------------------------- */
+/* --- times ------------------------------------------------------------------------------------ */
 
 /* One of utimensat's two times: now, left alone, or given. */
 static int time_attr(struct inode_attr *attr, const struct abi_timespec *t, uint32_t bit,
@@ -414,7 +414,7 @@ long sys_utime(uint64_t name, uint64_t times)
 	return set_times((uint64_t)AT_FDCWD, name, t, 0);
 }
 
-/* --- size --------------------------------------------------------------------------------------------------- */
+/* --- size ------------------------------------------------------------------------------------- */
 
 /* RLIMIT_FSIZE: the writer gets SIGXFSZ and -EFBIG. */
 static int check_size(int64_t size)
@@ -478,7 +478,7 @@ long sys_fallocate(uint64_t fd, uint64_t mode, uint64_t offset, uint64_t bytes)
 	return error;
 }
 
-/* --- statfs -------------------------------------------------------------------------------------------------- */
+/* --- statfs ----------------------------------------------------------------------------------- */
 
 static long statfs_path(const struct path *path, uint64_t to)
 {

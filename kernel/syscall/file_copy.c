@@ -190,7 +190,7 @@ long sys_copy_file_range(uint64_t from_fd, uint64_t from_pos, uint64_t to_fd, ui
 	return result >= 0 ? pos_put(&to, to_pos, result) : result;
 }
 
-/* --- pipes -------------------------------------------------------------------------------------------- */
+/* --- pipes ------------------------------------------------------------------------------------ */
 
 #define SPLICE_FLAGS 15u
 

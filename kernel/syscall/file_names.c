@@ -227,7 +227,7 @@ long sys_readlink(uint64_t name, uint64_t to, uint64_t size)
 	return sys_readlinkat((uint64_t)AT_FDCWD, name, to, size);
 }
 
-/* --- the working directory and the root ----------------------------------------------------------- */
+/* --- the working directory and the root ------------------------------------------------------- */
 
 static int enter(const struct path *path)
 {

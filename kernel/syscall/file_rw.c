@@ -103,7 +103,7 @@ long sys_writev(uint64_t fd, uint64_t iov, uint64_t count)
 	return transfer_vector(fd, iov, count, true);
 }
 
-/* --- at a position ------------------------------------------------------------------------------ */
+/* --- at a position ---------------------------------------------------------------------------- */
 
 static ssize_t transfer_at(uint64_t fd, struct iobuf *io, int64_t offset, bool write)
 {
@@ -211,7 +211,7 @@ long sys_lseek(uint64_t fd, uint64_t offset, uint64_t whence)
 	return at;
 }
 
-/* --- to the store ------------------------------------------------------------------------------- */
+/* --- to the store ----------------------------------------------------------------------------- */
 
 static long sync_file(uint64_t fd, bool data_only)
 {

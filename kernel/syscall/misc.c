@@ -22,7 +22,7 @@
 #include "syscall/args.h"
 #include "syscall/syscalls.h"
 
-/* --- names --------------------------------------------------------------------------------------------- */
+/* --- names ------------------------------------------------------------------------------------ */
 
 long sys_uname(uint64_t user_names)
 {
@@ -53,7 +53,7 @@ static long set_name(uint64_t user_name, uint64_t length, bool domain)
 long sys_sethostname(uint64_t name, uint64_t length) { return set_name(name, length, false); }
 long sys_setdomainname(uint64_t name, uint64_t length) { return set_name(name, length, true); }
 
-/* --- limits and usage ------------------------------------------------------------------------------------ */
+/* --- limits and usage ------------------------------------------------------------------------- */
 
 static int limit_check(struct process *p, int resource, const struct abi_rlimit *fresh)
 {
@@ -208,7 +208,7 @@ long sys_sysinfo(uint64_t user_info)
 	return copy_to_user(user_addr(user_info), &info, sizeof(info));
 }
 
-/* --- random, log, power ------------------------------------------------------------------------------------ */
+/* --- random, log, power ----------------------------------------------------------------------- */
 
 long sys_getrandom(uint64_t user_buffer, uint64_t bytes, uint64_t flags)
 {
@@ -315,7 +315,7 @@ long sys_reboot(uint64_t magic1, uint64_t magic2, uint64_t command, uint64_t arg
 	}
 }
 
-/* --- odds and ends --------------------------------------------------------------------------------------------- */
+/* --- odds and ends ---------------------------------------------------------------------------- */
 
 long sys_personality(uint64_t persona)
 {

@@ -19,7 +19,9 @@
 	 MAP_NONBLOCK | MAP_STACK | MAP_HUGETLB | MAP_32BIT | MAP_FIXED_NOREPLACE |               \
 	 (MAP_HUGE_MASK << MAP_HUGE_SHIFT))
 
-/* Where mappings that must have 31-bit addresses begin; a hint, as most such programs need no more. */
+/*
+ * Where mappings that must have 31-bit addresses begin; a hint, as most such programs need no more.
+ */
 #define MAP_32BIT_HINT 0x40000000UL
 
 struct map_request {
@@ -315,7 +317,7 @@ long sys_mincore(uint64_t address, uint64_t bytes, uint64_t user_vector)
 	return error;
 }
 
-/* --- locking: every page is resident until it is unmapped ---------------------------------------------- */
+/* --- locking: every page is resident until it is unmapped ------------------------------------- */
 
 static long lock_range(uint64_t address, uint64_t bytes, bool lock)
 {

@@ -13,7 +13,7 @@
 #include "vfs/file.h"
 #include "vfs/poll.h"
 
-/* --- what is polled ------------------------------------------------------------------------------------- */
+/* --- what is polled --------------------------------------------------------------------------- */
 
 struct poll_item {
 	struct fd_ref ref;			/* file NULL: negative or not open */
@@ -70,7 +70,7 @@ static void items_put(struct poll_item *items, size_t n)
 	}
 }
 
-/* --- poll -------------------------------------------------------------------------------------------------- */
+/* --- poll ------------------------------------------------------------------------------------- */
 
 #define FDS_INLINE 16
 
@@ -241,7 +241,7 @@ long sys_ppoll(uint64_t fds, uint64_t count, uint64_t timeout, uint64_t mask, ui
 	return mask_end(mask, result);
 }
 
-/* --- select -------------------------------------------------------------------------------------------------- */
+/* --- select ----------------------------------------------------------------------------------- */
 
 #define SELECT_IN (POLLRDNORM | POLLRDBAND | POLLIN | POLLHUP | POLLERR)
 #define SELECT_OUT (POLLWRBAND | POLLWRNORM | POLLOUT | POLLERR)

@@ -39,7 +39,7 @@ static long store(uint64_t user, uint32_t value)
 	return user_store32(user_addr(user), value);
 }
 
-/* --- credentials ---------------------------------------------------------------------------------------- */
+/* --- credentials ------------------------------------------------------------------------------ */
 
 /* Each edits a copy of the credentials; 0 commits it. */
 typedef int (*edit_t)(struct cred *cred, uint64_t arg);
@@ -137,7 +137,7 @@ static long ambient(uint64_t what, uint64_t cap, uint64_t rest)
 	}
 }
 
-/* --- processes --------------------------------------------------------------------------------------------- */
+/* --- processes -------------------------------------------------------------------------------- */
 
 static long set_death_signal(uint64_t signo)
 {

@@ -22,7 +22,7 @@ static const struct trap_frame *current_frame(void)
 	return arch_user_frame(thread_stack_top(thread_current()));
 }
 
-/* --- fork and its kind ------------------------------------------------------------------------------ */
+/* --- fork and its kind ------------------------------------------------------------------------ */
 
 long sys_fork(void)
 {
@@ -143,7 +143,7 @@ long sys_unshare(uint64_t flags)
 	return error;
 }
 
-/* --- exec ---------------------------------------------------------------------------------------------- */
+/* --- exec ------------------------------------------------------------------------------------- */
 
 static long do_exec(int dirfd, uint64_t user_name, uint64_t argv, uint64_t envp, int flags)
 {
@@ -173,7 +173,7 @@ long sys_execveat(uint64_t dirfd, uint64_t name, uint64_t argv, uint64_t envp, u
 	return do_exec((int)dirfd, name, argv, envp, (int)flags);
 }
 
-/* --- exit, wait ------------------------------------------------------------------------------------------ */
+/* --- exit, wait ------------------------------------------------------------------------------- */
 
 long sys_exit(uint64_t code)
 {
@@ -298,7 +298,7 @@ long sys_waitid(uint64_t which, uint64_t id, uint64_t user_info, uint64_t option
 	return put_wait_info(user_info, &result);
 }
 
-/* --- ids ---------------------------------------------------------------------------------------------------- */
+/* --- ids -------------------------------------------------------------------------------------- */
 
 long sys_getpid(void) { return process_current()->pid; }
 long sys_gettid(void) { return thread_current()->id; }

@@ -127,7 +127,7 @@ long sys_process_vm_writev(uint64_t pid, uint64_t local, uint64_t local_count, u
 	return process_vm(pid, local, local_count, remote, remote_count, flags, true);
 }
 
-/* --- kcmp ----------------------------------------------------------------------------------------------- */
+/* --- kcmp ------------------------------------------------------------------------------------- */
 
 enum { KCMP_FILE, KCMP_VM, KCMP_FILES, KCMP_FS, KCMP_SIGHAND, KCMP_IO, KCMP_SYSVSEM, KCMP_TYPES };
 

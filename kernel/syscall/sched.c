@@ -38,7 +38,7 @@ static bool owns(struct task *task)
 	return same;
 }
 
-/* --- niceness ------------------------------------------------------------------------------------------ */
+/* --- niceness --------------------------------------------------------------------------------- */
 
 static int may_set_nice(struct task *task, int nice)
 {
@@ -143,7 +143,7 @@ long sys_setpriority(uint64_t which, uint64_t who, uint64_t nice)
 	return for_each((int)which, (uint32_t)who, visit_set, CLAMP((int)nice, NICE_MIN, NICE_MAX));
 }
 
-/* --- policies -------------------------------------------------------------------------------------------- */
+/* --- policies --------------------------------------------------------------------------------- */
 
 static bool is_realtime(int policy)
 {
@@ -360,7 +360,7 @@ long sys_sched_rr_get_interval(uint64_t pid, uint64_t user_time)
 	return timespec_put(user_time, ns);
 }
 
-/* --- affinity ---------------------------------------------------------------------------------------------- */
+/* --- affinity --------------------------------------------------------------------------------- */
 
 long sys_sched_setaffinity(uint64_t pid, uint64_t bytes, uint64_t user_mask)
 {

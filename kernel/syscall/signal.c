@@ -23,7 +23,7 @@ static struct abi_siginfo sender_info(int signo, int code)
 	return info;
 }
 
-/* --- sending ------------------------------------------------------------------------------------------- */
+/* --- sending ---------------------------------------------------------------------------------- */
 
 long sys_kill(uint64_t pid, uint64_t signo)
 {
@@ -112,7 +112,7 @@ long sys_pidfd_send_signal(uint64_t fd, uint64_t signo, uint64_t user_info, uint
 	return error;
 }
 
-/* --- actions and masks ------------------------------------------------------------------------------------ */
+/* --- actions and masks ------------------------------------------------------------------------ */
 
 long sys_rt_sigaction(uint64_t signo, uint64_t user_new, uint64_t user_old, uint64_t bytes)
 {
@@ -195,7 +195,7 @@ long sys_sigaltstack(uint64_t user_new, uint64_t user_old)
 	return error;
 }
 
-/* --- waiting ------------------------------------------------------------------------------------------------ */
+/* --- waiting ---------------------------------------------------------------------------------- */
 
 long sys_pause(void)
 {

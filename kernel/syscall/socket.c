@@ -15,7 +15,7 @@
 
 #define OPTION_MAX 1024
 
-/* --- arguments ---------------------------------------------------------------------------------------- */
+/* --- arguments -------------------------------------------------------------------------------- */
 
 /* The socket behind a descriptor; -EBADF, -ENOTSOCK. fd_put() on success. */
 static int socket_get(uint64_t fd, struct fd_ref *ref, struct socket **out)
@@ -60,7 +60,7 @@ static int name_put(uint64_t address, uint64_t bytes_address,
 	return error != 0 ? error : copy_to_user(user_addr(bytes_address), &length, sizeof(length));
 }
 
-/* --- making them ---------------------------------------------------------------------------------------- */
+/* --- making them ------------------------------------------------------------------------------ */
 
 static int check_type(uint64_t type)
 {
@@ -137,7 +137,7 @@ long sys_socketpair(uint64_t family, uint64_t type, uint64_t protocol, uint64_t 
 	return error;
 }
 
-/* --- names and connections ---------------------------------------------------------------------------------- */
+/* --- names and connections -------------------------------------------------------------------- */
 
 long sys_bind(uint64_t fd, uint64_t address, uint64_t bytes)
 {
@@ -284,7 +284,7 @@ long sys_shutdown(uint64_t fd, uint64_t how)
 	return error;
 }
 
-/* --- options --------------------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 
 long sys_setsockopt(uint64_t fd, uint64_t level, uint64_t name, uint64_t value, uint64_t bytes)
 {
@@ -332,7 +332,7 @@ long sys_getsockopt(uint64_t fd, uint64_t level, uint64_t name, uint64_t value, 
 	return error != 0 ? error : copy_to_user(user_addr(bytes_at), &room, sizeof(room));
 }
 
-/* --- messages --------------------------------------------------------------------------------------------------- */
+/* --- messages --------------------------------------------------------------------------------- */
 
 static ssize_t finish_send(ssize_t done, int flags)
 {
@@ -505,7 +505,7 @@ long sys_recvmsg(uint64_t fd, uint64_t message, uint64_t flags)
 	return done;
 }
 
-/* --- many messages --------------------------------------------------------------------------------------------- */
+/* --- many messages ---------------------------------------------------------------------------- */
 
 static int put_length(uint64_t message, long done)
 {

@@ -15,7 +15,7 @@
 
 static int32_t timezone[2];		/* settimeofday's; kept for gettimeofday only */
 
-/* --- reading and setting ---------------------------------------------------------------------------- */
+/* --- reading and setting ---------------------------------------------------------------------- */
 
 long sys_clock_gettime(uint64_t clock, uint64_t user_time)
 {
@@ -160,7 +160,7 @@ long sys_times(uint64_t user_tms)
 	return (long)(clock_ns() / tick);
 }
 
-/* --- sleeping ------------------------------------------------------------------------------------------ */
+/* --- sleeping --------------------------------------------------------------------------------- */
 
 static int put_remainder(uint64_t user_rest, uint64_t deadline)
 {
@@ -269,7 +269,7 @@ long sys_restart_syscall(void)
 	}
 }
 
-/* --- interval timers -------------------------------------------------------------------------------------- */
+/* --- interval timers -------------------------------------------------------------------------- */
 
 static int timeval_to_ns(const struct abi_timeval *t, uint64_t *ns)
 {
@@ -335,7 +335,7 @@ long sys_alarm(uint64_t seconds)
 	return old == 0 ? 0 : (long)MAX((old + NSEC_PER_SEC / 2) / NSEC_PER_SEC, 1UL);
 }
 
-/* --- POSIX timers ------------------------------------------------------------------------------------------- */
+/* --- POSIX timers ----------------------------------------------------------------------------- */
 
 static int itimerspec_put(uint64_t user_spec, uint64_t value_ns, uint64_t interval_ns)
 {

@@ -1,6 +1,6 @@
 /*
- * Extensible structures (clone3, openat2, sched_setattr): the caller's size may be smaller or larger
- * than ours (copy_struct_from_user in Linux's documentation of extensible system calls).
+ * Extensible structures (clone3, openat2, sched_setattr): the caller's size may be smaller or
+ * larger than ours (copy_struct_from_user in Linux's documentation of extensible system calls).
  */
 #pragma once
 
