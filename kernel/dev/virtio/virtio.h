@@ -56,7 +56,7 @@ struct virtio_driver {
 struct virtio_segment {
 	phys_t start;
 	uint32_t bytes;
-	bool device_writes;			/* the device fills it; such come after the others */
+	bool device_writes;			/* the device fills it; after all the others */
 };
 
 #define VIRTQUEUE_SIZE 128			/* both rings in one page */
@@ -93,6 +93,8 @@ void virtio_init(void);				/* finds all devices; drivers probe */
 must_check int virtqueue_add(struct virtqueue *q, const struct virtio_segment *segments, size_t n,
 			     void *token) REQUIRES(&q->lock);
 void virtqueue_kick(struct virtqueue *q) REQUIRES(&q->lock);
+/* Tells the device of the queue whether it asked to be told or not. */
+void virtqueue_notify(struct virtqueue *q);
 /* The next finished request's token and how many bytes the device wrote; NULL: none. */
 void *virtqueue_take(struct virtqueue *q, uint32_t *bytes) REQUIRES(&q->lock);
 /* Asks for an interrupt at the next completion; true when one is there already: take again. */

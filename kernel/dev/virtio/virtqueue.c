@@ -111,6 +111,14 @@ static bool virtqueue_wants_kick(struct virtqueue *q, uint16_t from)
 	return (read_once(q->used->flags) & 1) == 0;
 }
 
+void virtqueue_notify(struct virtqueue *q)
+{
+	if (q->notify_is_16bit)
+		*(volatile uint16_t *)q->notify = (uint16_t)q->notify_value;
+	else
+		*(volatile uint32_t *)q->notify = q->notify_value;
+}
+
 void virtqueue_kick(struct virtqueue *q)
 {
 	uint16_t from = q->kicked;
@@ -119,12 +127,8 @@ void virtqueue_kick(struct virtqueue *q)
 		return;
 	q->kicked = q->avail_next;
 	full_barrier();		/* avail->index before avail_event: pairs with the device's */
-	if (!virtqueue_wants_kick(q, from))
-		return;
-	if (q->notify_is_16bit)
-		*(volatile uint16_t *)q->notify = (uint16_t)q->notify_value;
-	else
-		*(volatile uint32_t *)q->notify = q->notify_value;
+	if (virtqueue_wants_kick(q, from))
+		virtqueue_notify(q);
 }
 
 /* Returns the chain to the free list. */
