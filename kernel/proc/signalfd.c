@@ -22,9 +22,16 @@ static bool is_pending(const struct signalfd *s)
 		read_once(s->mask)) != 0;
 }
 
+static void hold_actions(void *sighand) { sighand_get(sighand); }
+static void unhold_actions(void *sighand) { sighand_put(sighand); }
+
 static uint32_t signalfd_poll(struct file *file, struct poll_table *table)
 {
-	poll_wait(file, &process_current()->sighand->signalfd_wait, table);
+	struct sighand *sighand = process_current()->sighand;
+	/* Of whoever asks: an exec or the exit of that process ends it before the file. */
+	const struct poll_holder holder = { sighand, hold_actions, unhold_actions };
+
+	poll_wait_held(file, &sighand->signalfd_wait, table, &holder);
 	return is_pending(file->private) ? POLLIN | POLLRDNORM : 0;
 }
 

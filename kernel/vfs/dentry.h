@@ -24,7 +24,8 @@ struct super;
 struct dentry {
 	struct refcount references;
 	struct spinlock lock;
-	struct dentry *parent;			/* counted; itself for a root; changed by rename only */
+	struct dentry *parent;			/* counted; itself for a root; rename changes it */
+
 	struct inode *inode;			/* counted; NULL: negative */
 	struct super *super;
 	char *name;				/* [under rename lock] */

@@ -404,9 +404,14 @@ int file_fsync(struct file *f, bool data_only)
 
 int file_truncate(struct file *f, uint64_t size)
 {
+	int error;
+
 	if (!f->writable || !S_ISREG(f->inode->mode))
 		return -EINVAL;
-	return inode_truncate(f->inode, size, f->cred);
+	error = inode_truncate(f->inode, size, f->cred);
+	if (error == 0)
+		notify_dentry(f->path.dentry, IN_MODIFY);
+	return error;
 }
 
 int file_fallocate(struct file *f, int mode, uint64_t offset, uint64_t bytes)

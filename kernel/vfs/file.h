@@ -18,7 +18,7 @@ struct vfs_cred;
 struct dir_context;
 
 struct file_ops {
-	const char *name;			/* for /proc/PID/fd of anonymous files: "socket", "pipe" */
+	const char *name;			/* an anonymous one's, for /proc/PID/fd: "pipe" */
 	/* At *pos, which they advance; pos is NULL for streams (pipes, sockets, terminals).
 	 * Bytes moved or -errno; a short count is no error. -EAGAIN when nonblocking. */
 	ssize_t (*read)(struct file *file, struct iobuf *to, loff_t *pos);
@@ -52,8 +52,8 @@ struct file {
 	void *epoll_links;			/* epolls that watch it: vfs/epoll */
 	void *private;				/* ops' own */
 	bool holds_write;			/* counted in inode->writers */
-	bool denies_write;			/* counted in inode->deny_write: a program's image */
-	const struct vfs_cred *cred;		/* who opened it; counted by owner proc through hooks */
+	bool denies_write;			/* in inode->deny_write: a program's image */
+	const struct vfs_cred *cred;		/* who opened it; counted by proc, through hooks */
 };
 
 /* Opens by name (open(2) semantics incl. O_CREAT, O_EXCL, O_TRUNC, O_PATH, O_TMPFILE,
@@ -124,6 +124,9 @@ must_check int file_open_special(struct inode *inode, struct file *file);
 /* proc counts credentials: file->cred is get(cred) from open to release. */
 void file_set_cred_hooks(const struct vfs_cred *(*get)(const struct vfs_cred *cred),
 			 void (*put)(const struct vfs_cred *cred));
+/* proc's: how far the current program may make files grow, and what happens when it tries
+ * (RLIMIT_FSIZE, SIGXFSZ). */
+void file_set_size_limit(uint64_t (*limit)(void), void (*exceeded)(void));
 /* epoll's: called once when the last descriptor of a watched file is gone. */
 extern void (*file_epoll_release)(struct file *file);
 

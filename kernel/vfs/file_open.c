@@ -112,6 +112,8 @@ static int open_inode(const struct path *path, int flags, const struct vfs_cred 
 		file_put(f);
 		return error;
 	}
+	if ((flags & O_TRUNC) != 0 && S_ISREG(inode->mode))
+		notify_dentry(path->dentry, IN_MODIFY);
 	f->flags &= ~(uint32_t)OPEN_ONLY_FLAGS;
 	notify_dentry(path->dentry, IN_OPEN);
 	*out = f;
@@ -192,7 +194,7 @@ static int create_last(struct walk *w, int flags, uint32_t mode, bool *created, 
 	}
 	if (S_ISLNK(child->inode->mode) && (flags & O_NOFOLLOW) == 0 && child->mount_count == 0) {
 		*again = true;
-		error = walk_push_link(w, child);
+		error = walk_may_follow(w, child->inode) ? walk_push_link(w, child) : -EACCES;
 		dentry_put(child);
 		return error;
 	}

@@ -72,7 +72,8 @@ void inode_link_count_add(struct inode *inode, int delta)
 
 uint64_t inode_size(const struct inode *inode)
 {
-	return inode->object != NULL ? read_once(inode->object->size_bytes) : read_once(inode->size);
+	return inode->object != NULL ? read_once(inode->object->size_bytes)
+				     : read_once(inode->size);
 }
 
 /* ---- who may --------------------------------------------------------------------------------- */
@@ -201,8 +202,6 @@ int inode_setattr(struct inode *inode, struct inode_attr *attr, const struct vfs
 		error = inode->ops->setattr(inode, attr);
 	}
 	mutex_unlock(&inode->mutex);
-	if (error == 0)
-		notify_inode(inode, IN_ATTRIB);
 	return error;
 }
 
@@ -258,8 +257,6 @@ int inode_truncate(struct inode *inode, uint64_t size, const struct vfs_cred *cr
 	if (error == 0)
 		error = inode->ops->setattr(inode, &attr);
 	mutex_unlock(&inode->mutex);
-	if (error == 0)
-		notify_inode(inode, IN_MODIFY);
 	return error;
 }
 
@@ -272,7 +269,10 @@ int vfs_setattr(const struct path *path, struct inode_attr *attr, const struct v
 		return error;
 	if ((attr->valid & ATTR_SIZE) != 0)
 		return vfs_truncate(path, attr->size, cred);
-	return inode_setattr(inode, attr, cred);
+	error = inode_setattr(inode, attr, cred);
+	if (error == 0)
+		notify_dentry(path->dentry, IN_ATTRIB);
+	return error;
 }
 
 int vfs_truncate(const struct path *path, uint64_t size, const struct vfs_cred *cred)
@@ -293,6 +293,8 @@ int vfs_truncate(const struct path *path, uint64_t size, const struct vfs_cred *
 		return error;
 	error = inode_truncate(inode, size, cred);
 	inode_put_write(inode);
+	if (error == 0)
+		notify_dentry(path->dentry, IN_MODIFY);
 	return error;
 }
 
@@ -302,7 +304,8 @@ struct abi_timespec inode_now(void)
 {
 	uint64_t now = clock_wall_ns();
 
-	return (struct abi_timespec){ (int64_t)(now / NSEC_PER_SEC), (int64_t)(now % NSEC_PER_SEC) };
+	return (struct abi_timespec){ (int64_t)(now / NSEC_PER_SEC),
+				      (int64_t)(now % NSEC_PER_SEC) };
 }
 
 void inode_touch_mtime(struct inode *inode)

@@ -55,7 +55,8 @@ struct inode_attr {				/* what setattr changes */
 struct inode_ops {
 	/* Directories. `dir` is write-locked by its mutex; `dentry` is negative and hashed by the
 	 * caller on success through dentry_instantiate() in the operation. */
-	int (*lookup)(struct inode *dir, struct dentry *dentry);	/* 0 also when absent (negative) */
+	/* 0 also when absent: the dentry stays negative. */
+	int (*lookup)(struct inode *dir, struct dentry *dentry);
 	int (*create)(struct inode *dir, struct dentry *dentry, uint32_t mode, uint64_t rdev,
 		      const struct vfs_cred *cred);	/* regular, device, fifo, socket by mode */
 	int (*mkdir)(struct inode *dir, struct dentry *dentry, uint32_t mode,
@@ -76,12 +77,15 @@ struct inode_ops {
 	/* Attributes. NULL getattr: from the fields below. */
 	int (*getattr)(struct inode *inode);		/* refreshes the fields */
 	int (*setattr)(struct inode *inode, const struct inode_attr *attr);
-	int (*permission)(struct inode *inode, int mask, const struct vfs_cred *cred); /* NULL: mode */
+	/* NULL: by mode. */
+	int (*permission)(struct inode *inode, int mask, const struct vfs_cred *cred);
 	/* Whether a cached dentry may still be used (9p, proc). NULL: always. */
 	bool (*revalidate)(struct dentry *dentry);
-	int (*open)(struct inode *inode, struct file *file);	/* may replace file->ops, set private */
+	/* May replace file->ops and set file->private. */
+	int (*open)(struct inode *inode, struct file *file);
 	int (*getxattr)(struct inode *inode, const char *name, void *buf, size_t n, size_t *out);
-	int (*setxattr)(struct inode *inode, const char *name, const void *buf, size_t n, int flags);
+	int (*setxattr)(struct inode *inode, const char *name, const void *buf, size_t n,
+			int flags);
 	int (*listxattr)(struct inode *inode, char *buf, size_t n, size_t *out);
 	int (*removexattr)(struct inode *inode, const char *name);
 	int (*fallocate)(struct inode *inode, int mode, uint64_t offset, uint64_t bytes);
@@ -99,7 +103,7 @@ struct inode {
 	uint32_t mode, uid, gid, nlink;		/* lock */
 	uint64_t rdev;				/* [I] */
 	struct abi_timespec atime, mtime, ctime, btime;
-	struct object *object;			/* [I] page cache of a regular file; its size_bytes is the size */
+	struct object *object;			/* [I] page cache of a regular file, and its size */
 	uint64_t size;				/* of what has no object: links, directories */
 	uint64_t blocks_512;
 	struct file_lock_list *locks;		/* flock and fcntl locks, vfs/lock.c */
@@ -145,7 +149,7 @@ struct super {					/* one mounted file system instance */
 	bool read_only;
 	struct dentry *root;			/* counted */
 	char *source;
-	struct mutex rename_mutex;		/* one rename between two of its directories at a time */
+	struct mutex rename_mutex;		/* one rename between directories at a time */
 	uint32_t stack_depth;			/* overlays below this one and itself */
 	bool prepared;				/* what is above was set up: super_prepare() */
 	void *private;

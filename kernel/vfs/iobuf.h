@@ -27,7 +27,7 @@ void iobuf_init_pieces(struct iobuf *io, const struct io_piece *pieces, size_t c
 /* Move up to n bytes and advance: bytes moved; fewer than asked only at a fault (user memory).
  * -EFAULT is the caller's to return when 0 moved of n > 0. */
 size_t iobuf_put(struct iobuf *io, const void *from, size_t n);	/* read(2): into the program */
-size_t iobuf_take(struct iobuf *io, void *to, size_t n);		/* write(2): from the program */
+size_t iobuf_take(struct iobuf *io, void *to, size_t n);	/* write(2): from the program */
 size_t iobuf_zero(struct iobuf *io, size_t n);
 void iobuf_skip(struct iobuf *io, size_t n);
 void iobuf_rewind(struct iobuf *io, size_t n);			/* undoes the last n bytes */

@@ -191,6 +191,18 @@ static int push_text(struct walk *w, char *target)
 	return target[0] == '/' ? walk_to_root(w) : 0;
 }
 
+/*
+ * Protected symlinks: one at the end of a name, in a sticky directory that anybody writes, is
+ * followed only by its owner or when the directory's owner made it.
+ */
+bool walk_may_follow(const struct walk *w, const struct inode *link)
+{
+	const struct inode *dir = w->path.dentry->inode;
+
+	return (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
+	       link->uid == w->cred->uid || link->uid == dir->uid;
+}
+
 int walk_push_link(struct walk *w, struct dentry *link)
 {
 	struct inode *inode = link->inode;
@@ -357,7 +369,7 @@ static int walk_last_name(struct walk *w, bool *again)
 		if (w->trailing_slash)
 			w->flags |= LOOKUP_FOLLOW | LOOKUP_DIRECTORY;
 		*again = true;
-		error = walk_push_link(w, child);
+		error = walk_may_follow(w, child->inode) ? walk_push_link(w, child) : -EACCES;
 		dentry_put(child);
 		return error;
 	}

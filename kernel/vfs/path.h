@@ -40,7 +40,8 @@ struct path_context {
 #define LOOKUP_BENEATH		(1u << 5)
 #define LOOKUP_IN_ROOT		(1u << 6)
 #define LOOKUP_NO_XDEV		(1u << 7)
-#define LOOKUP_CACHED		(1u << 8)	/* RESOLVE_CACHED: -EAGAIN instead of asking a file system */
+#define LOOKUP_CACHED		(1u << 8)	/* RESOLVE_CACHED: -EAGAIN, no file system asked */
+
 
 #define PATH_MAX_BYTES 4096
 #define NAME_MAX_BYTES 255

@@ -161,13 +161,26 @@ int vfs_symlink(const struct path_context *ctx, const char *name, const char *ta
 	return new_entry_end(&e, error, IN_CREATE);
 }
 
-static int check_link(const struct path *old, const struct new_entry *e)
+/* Protected hard links: others' files only when one could as well have copied or changed them. */
+static bool may_link(struct inode *inode, const struct vfs_cred *cred)
 {
-	const struct inode *inode = path_inode(old);
+	uint32_t mode = inode->mode;
+
+	if (cred_is_owner(cred, inode))
+		return true;
+	return S_ISREG(mode) && (mode & S_ISUID) == 0 &&
+	       (mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP) &&
+	       inode_permission(inode, R_OK | W_OK, cred) == 0;
+}
+
+static int check_link(const struct path *old, const struct new_entry *e,
+		      const struct vfs_cred *cred)
+{
+	struct inode *inode = path_inode(old);
 
 	if (old->mount != e->last.parent.mount)
 		return -EXDEV;
-	if (S_ISDIR(inode->mode) || e->dir->ops->link == NULL)
+	if (S_ISDIR(inode->mode) || e->dir->ops->link == NULL || !may_link(inode, cred))
 		return -EPERM;
 	return inode->nlink == 0 && !inode->linkable ? -ENOENT : 0;
 }
@@ -186,7 +199,7 @@ int vfs_link(const struct path_context *from, const char *old, unsigned int flag
 	error = new_entry_begin(to, name, false, &e);
 	if (error != 0)
 		goto put;
-	error = check_link(&path, &e);
+	error = check_link(&path, &e, to->cred);
 	if (error == 0) {
 		mutex_lock(&inode->mutex);
 		error = e.dir->ops->link(e.dir, e.dentry, inode);

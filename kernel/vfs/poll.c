@@ -55,6 +55,7 @@ static void poll_enqueue(struct poll_table *table, struct file *file, struct wai
 	e->events = table->events | POLLERR | POLLHUP;
 	e->file = file;
 	e->queue = queue;
+	e->hold = poll_hold(table);
 	file_get(file);
 	wait_entry_init(&e->wait, poll_entry_woken);
 	wait_queue_add(queue, &e->wait);
@@ -68,6 +69,7 @@ void poll_session_init(struct poll_session *s)
 {
 	s->table.enqueue = poll_enqueue;
 	s->table.events = 0;
+	s->table.holder = NULL;
 	wait_queue_init(&s->queue);
 	s->queue.lock.rank = RANK_POLL_WAIT;
 	s->woken = false;
@@ -80,6 +82,7 @@ static void remove_entries(struct poll_entry *entries, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		wait_queue_remove(entries[i].queue, &entries[i].wait);
+		poll_unhold(&entries[i].hold);
 		file_put(entries[i].file);
 	}
 }

@@ -14,12 +14,50 @@ struct poll_table;
 struct poll_table {
 	void (*enqueue)(struct poll_table *table, struct file *file, struct wait_queue *queue);
 	uint32_t events;			/* asked for */
+	/* While enqueue runs: what the queue lives in, when that is not the file. NULL: the file. */
+	const struct poll_holder *holder;
+};
+
+/* An object with a wait queue that may go before the file that is polled: a socket's peer. */
+struct poll_holder {
+	void *object;
+	void (*get)(void *object);
+	void (*put)(void *object);
 };
 
 static inline void poll_wait(struct file *file, struct wait_queue *queue, struct poll_table *table)
 {
 	if (table != NULL && table->enqueue != NULL)
 		table->enqueue(table, file, queue);
+}
+
+/* As poll_wait for such a queue: the object is held as long as somebody waits on it. */
+static inline void poll_wait_held(struct file *file, struct wait_queue *queue,
+				  struct poll_table *table, const struct poll_holder *holder)
+{
+	if (table == NULL || table->enqueue == NULL)
+		return;
+	table->holder = holder;
+	table->enqueue(table, file, queue);
+	table->holder = NULL;
+}
+
+/* For those who enqueue: the hold of a new entry, and its end. */
+static inline struct poll_holder poll_hold(const struct poll_table *table)
+{
+	struct poll_holder hold = { NULL, NULL, NULL };
+
+	if (table->holder != NULL) {
+		hold = *table->holder;
+		hold.get(hold.object);
+	}
+	return hold;
+}
+
+static inline void poll_unhold(const struct poll_holder *hold)
+{
+	if (hold->object != NULL)
+		hold->put(hold->object);
 }
 
 /*
@@ -40,6 +78,7 @@ struct poll_entry {
 	struct poll_session *session;
 	struct file *file;			/* counted */
 	struct wait_queue *queue;
+	struct poll_holder hold;
 	uint32_t events;
 };
 

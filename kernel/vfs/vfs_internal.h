@@ -53,6 +53,8 @@ must_check int walk_last(struct walk *w);
 must_check int walk_child(struct walk *w, const char *name, size_t length, struct dentry **out);
 /* `link` is a symlink in w->path: its target becomes the text to walk. */
 must_check int walk_push_link(struct walk *w, struct dentry *link);
+/* Whether a link at the end of a name may be followed by this asker. */
+bool walk_may_follow(const struct walk *w, const struct inode *link);
 /* Where ".." leads. */
 must_check int walk_up(struct walk *w);
 /* Moves onto a child dentry (reference consumed) and what is mounted on it. */

@@ -73,8 +73,6 @@ int inode_setxattr(struct inode *inode, const char *name, const void *buf, size_
 	if (error == 0)
 		inode_touch_ctime(inode);
 	mutex_unlock(&inode->mutex);
-	if (error == 0)
-		notify_inode(inode, IN_ATTRIB);
 	return error;
 }
 
@@ -124,8 +122,6 @@ int inode_removexattr(struct inode *inode, const char *name, const struct vfs_cr
 	if (error == 0)
 		inode_touch_ctime(inode);
 	mutex_unlock(&inode->mutex);
-	if (error == 0)
-		notify_inode(inode, IN_ATTRIB);
 	return error;
 }
 
@@ -134,12 +130,20 @@ int vfs_setxattr(const struct path *path, const char *name, const void *buf, siz
 {
 	int error = mount_check_write(path->mount);
 
-	return error != 0 ? error : inode_setxattr(path_inode(path), name, buf, n, flags, cred);
+	if (error == 0)
+		error = inode_setxattr(path_inode(path), name, buf, n, flags, cred);
+	if (error == 0)
+		notify_dentry(path->dentry, IN_ATTRIB);
+	return error;
 }
 
 int vfs_removexattr(const struct path *path, const char *name, const struct vfs_cred *cred)
 {
 	int error = mount_check_write(path->mount);
 
-	return error != 0 ? error : inode_removexattr(path_inode(path), name, cred);
+	if (error == 0)
+		error = inode_removexattr(path_inode(path), name, cred);
+	if (error == 0)
+		notify_dentry(path->dentry, IN_ATTRIB);
+	return error;
 }

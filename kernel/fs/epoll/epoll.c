@@ -147,17 +147,17 @@ static int check_event(const struct abi_epoll_event *event, int operation,
 }
 
 static int control_locked(struct epoll *ep, int operation, int fd, struct file *target,
-			  const struct abi_epoll_event *event)
+			  const struct abi_epoll_event *event, struct list_head *dead)
 {
 	struct epoll_item *item = epoll_find_item(ep, target, fd);
 
 	switch (operation) {
 	case EPOLL_CTL_ADD:
-		return item != NULL ? -EEXIST : epoll_add_item(ep, target, fd, event);
+		return item != NULL ? -EEXIST : epoll_add_item(ep, target, fd, event, dead);
 	case EPOLL_CTL_DEL:
 		if (item == NULL)
 			return -ENOENT;
-		epoll_remove_item(item);
+		epoll_remove_item(item, dead);
 		return 0;
 	case EPOLL_CTL_MOD:
 		if (item == NULL)
@@ -174,6 +174,7 @@ int epoll_control(struct file *file, int operation, int fd, struct file *target,
 		  const struct abi_epoll_event *event)
 {
 	struct epoll *ep = file->private;
+	struct list_head dead = LIST_HEAD_INIT(dead);
 	struct abi_epoll_event wanted = { 0 };
 	bool nested = file_is_epoll(target);
 	int error = 0;
@@ -196,11 +197,12 @@ int epoll_control(struct file *file, int operation, int fd, struct file *target,
 	}
 	if (error == 0) {
 		mutex_lock(&ep->mutex);
-		error = control_locked(ep, operation, fd, target, &wanted);
+		error = control_locked(ep, operation, fd, target, &wanted, &dead);
 		mutex_unlock(&ep->mutex);
 	}
 	if (nested)
 		mutex_unlock(&epoll_nest_mutex);
+	epoll_free_items(&dead);
 	return error;
 }
 
@@ -238,6 +240,7 @@ static uint32_t epoll_poll(struct file *file, struct poll_table *table)
 
 static void epoll_release(struct file *file)
 {
+	struct list_head dead = LIST_HEAD_INIT(dead);
 	struct epoll *ep = file->private;
 	struct rb_node *node;
 
@@ -245,9 +248,10 @@ static void epoll_release(struct file *file)
 	mutex_lock(&epoll_nest_mutex);
 	mutex_lock(&ep->mutex);
 	while ((node = rb_first(&ep->items)) != NULL)
-		epoll_remove_item(rb_entry(node, struct epoll_item, node));
+		epoll_remove_item(rb_entry(node, struct epoll_item, node), &dead);
 	mutex_unlock(&ep->mutex);
 	mutex_unlock(&epoll_nest_mutex);
+	epoll_free_items(&dead);
 	slab_free(epoll_cache, ep);
 }
 

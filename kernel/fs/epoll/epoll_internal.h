@@ -35,6 +35,7 @@ struct epoll_hook {			/* a place on one of the target's wait queues */
 	struct wait_entry wait;
 	struct epoll_item *item;
 	struct wait_queue *queue;
+	struct poll_holder hold;	/* what the queue lives in */
 	struct epoll_hook *next;	/* beyond the inline ones */
 };
 
@@ -64,9 +65,12 @@ static inline bool file_is_epoll(const struct file *file) { return file->ops == 
 /* item.c */
 struct epoll_item *epoll_find_item(struct epoll *ep, const struct file *target, int fd);
 must_check int epoll_add_item(struct epoll *ep, struct file *target, int fd,
-			      const struct abi_epoll_event *event);
+			      const struct abi_epoll_event *event, struct list_head *dead);
 void epoll_modify_item(struct epoll_item *item, const struct abi_epoll_event *event);
-void epoll_remove_item(struct epoll_item *item);
+/* Takes the item out; it goes to `dead`, for epoll_free_items() when no mutex is held any more: what
+ * its queues lived in may go with it, and files with that. */
+void epoll_remove_item(struct epoll_item *item, struct list_head *dead);
+void epoll_free_items(struct list_head *dead);
 /* Puts the item on the ready list; true when it was not there. */
 bool epoll_mark_ready(struct epoll_item *item);
 void epoll_target_release(struct file *file);

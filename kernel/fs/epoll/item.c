@@ -117,6 +117,7 @@ static void hook_enqueue(struct poll_table *table, struct file *file, struct wai
 	}
 	hook->item = item;
 	hook->queue = queue;
+	hook->hold = poll_hold(table);
 	wait_entry_init(&hook->wait, hook_woken);
 	if ((item->events & EPOLLEXCLUSIVE) != 0)
 		wait_queue_add_exclusive(queue, &hook->wait);
@@ -131,11 +132,19 @@ static void remove_hooks(struct epoll_item *item)
 {
 	for (uint32_t i = 0; i < item->hook_count; i++)
 		wait_queue_remove(item->hooks[i].queue, &item->hooks[i].wait);
+	for (struct epoll_hook *hook = item->more_hooks; hook != NULL; hook = hook->next)
+		wait_queue_remove(hook->queue, &hook->wait);
+}
+
+static void free_hooks(struct epoll_item *item)
+{
+	for (uint32_t i = 0; i < item->hook_count; i++)
+		poll_unhold(&item->hooks[i].hold);
 	while (item->more_hooks != NULL) {
 		struct epoll_hook *hook = item->more_hooks;
 
 		item->more_hooks = hook->next;
-		wait_queue_remove(hook->queue, &hook->wait);
+		poll_unhold(&hook->hold);
 		kfree(hook);
 	}
 }
@@ -216,7 +225,7 @@ static void check_now(struct epoll_item *item, struct poll_table *table)
 }
 
 int epoll_add_item(struct epoll *ep, struct file *target, int fd,
-		   const struct abi_epoll_event *event)
+		   const struct abi_epoll_event *event, struct list_head *dead)
 {
 	struct hook_table hooks = { .table.enqueue = hook_enqueue };
 	struct epoll_item *item;
@@ -235,7 +244,7 @@ int epoll_add_item(struct epoll *ep, struct file *target, int fd,
 	hooks.table.events = item->events;
 	check_now(item, &hooks.table);
 	if (item->no_memory) {
-		epoll_remove_item(item);
+		epoll_remove_item(item, dead);
 		return -ENOMEM;
 	}
 	return 0;
@@ -256,7 +265,7 @@ void epoll_modify_item(struct epoll_item *item, const struct abi_epoll_event *ev
 	check_now(item, NULL);
 }
 
-void epoll_remove_item(struct epoll_item *item)
+void epoll_remove_item(struct epoll_item *item, struct list_head *dead)
 {
 	struct epoll *ep = item->epoll;
 	irq_state_t irq;
@@ -273,7 +282,19 @@ void epoll_remove_item(struct epoll_item *item)
 	spin_unlock(&links_lock);
 	list_remove(&item->nested_node);
 	rb_erase(&ep->items, &item->node);
-	slab_free(item_cache, item);
+	list_push_back(dead, &item->target_node);
+}
+
+void epoll_free_items(struct list_head *dead)
+{
+	struct list_head *node;
+
+	while ((node = list_pop_front(dead)) != NULL) {
+		struct epoll_item *item = list_entry(node, struct epoll_item, target_node);
+
+		free_hooks(item);
+		slab_free(item_cache, item);
+	}
 }
 
 /* The first item that still watches a dying file; its epoll cannot go: epoll_nest_mutex is held. */
@@ -289,6 +310,7 @@ static struct epoll_item *first_watcher(struct epoll_links *links)
 
 void epoll_target_release(struct file *file)
 {
+	struct list_head dead = LIST_HEAD_INIT(dead);
 	struct epoll_links *links = file->epoll_links;
 	struct epoll_item *item;
 
@@ -299,12 +321,13 @@ void epoll_target_release(struct file *file)
 		mutex_lock(&ep->mutex);
 		/* The same item: only its epoll's mutex removes it, or it is gone by now. */
 		if (first_watcher(links) == item)
-			epoll_remove_item(item);
+			epoll_remove_item(item, &dead);
 		mutex_unlock(&ep->mutex);
 	}
 	mutex_unlock(&epoll_nest_mutex);
 	file->epoll_links = NULL;
 	kfree(links);
+	epoll_free_items(&dead);
 }
 
 void epoll_items_init(void)

@@ -292,7 +292,7 @@ int memfd_create_file(const char *name, unsigned int flags, struct file **out)
 
 	if ((flags & ~(MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL | MFD_EXEC)) != 0)
 		return -EINVAL;
-	if (strlen(name) > NAME_MAX_BYTES - sizeof("memfd:"))
+	if (strlen(name) > NAME_MAX_BYTES - (sizeof("memfd:") - 1))
 		return -EINVAL;
 	error = get_memfd_mount(&mount);
 	if (error == 0)

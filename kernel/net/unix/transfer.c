@@ -491,6 +491,9 @@ static uint32_t own_events(struct unix_socket *u, struct unix_socket **peer)
 	return events;
 }
 
+static void hold_peer(void *peer) { unix_get(peer); }
+static void unhold_peer(void *peer) { unix_put(peer); }
+
 uint32_t unix_poll(struct socket *s, struct file *file, struct poll_table *table)
 {
 	struct unix_socket *u = unix_of(s), *peer;
@@ -500,7 +503,10 @@ uint32_t unix_poll(struct socket *s, struct file *file, struct poll_table *table
 	poll_wait(file, &s->wait, table);
 	events = own_events(u, &peer);
 	if (peer != NULL) {
-		poll_wait(file, &peer->socket.wait, table);
+		/* The peer may go while somebody still waits on its queue. */
+		const struct poll_holder holder = { peer, hold_peer, unhold_peer };
+
+		poll_wait_held(file, &peer->socket.wait, table, &holder);
 		room = queue_has_room(peer, 1);
 		unix_put(peer);
 	}
