@@ -13,13 +13,14 @@
 struct thread;
 struct trap_frame;			/* all user registers at entry; arch/<name>/trap_frame.h */
 
-/* --- processors and time ------------------------------------------------------------------- */
+/* --- processors and time ------------------------------------------------------------------ */
 
-void arch_idle(void);			/* interrupts are off: turns them on and halts, atomically */
+void arch_idle(void);			/* interrupts off: turns them on and halts, atomically */
 void arch_ipi_send(uint32_t cpu, enum ipi_kind kind);
 /*
- * Halts this CPU while *word is `value`, whatever its interrupt flag, until arch_spin_wake() for it,
- * an interrupt, or for no reason. A wake-up that comes once *word was written first is never lost.
+ * Halts this CPU while *word is `value`, whatever its interrupt flag, until arch_spin_wake() for
+ * it, an interrupt, or for no reason. A wake-up that comes once *word was written first is never
+ * lost.
  */
 void arch_spin_halt(const uint32_t *word, uint32_t value);
 void arch_spin_wake(uint32_t cpu);
@@ -34,7 +35,7 @@ void arch_console_write(const char *text, size_t n);	/* polled; used by the log 
 /* Fills pcs[] with return addresses from a frame pointer chain (0: the caller's); count found. */
 size_t arch_backtrace(uint64_t frame_pointer, uint64_t *pcs, size_t max);
 
-/* --- start-up, in this order, on the boot processor ------------------------------------------ */
+/* --- start-up, in this order, on the boot processor --------------------------------------- */
 
 void arch_init_machine(void);		/* after mem_init(): tables, interrupt controllers, clock */
 /*
@@ -45,13 +46,13 @@ void arch_init_machine(void);		/* after mem_init(): tables, interrupt controller
 void arch_start_processors(void);
 void arch_join_processors(void);
 
-/* --- interrupt lines (core/irq.h) ------------------------------------------------------------- */
+/* --- interrupt lines (core/irq.h) --------------------------------------------------------- */
 
 struct msi_message;
 must_check int arch_irq_route_line(uint32_t gsi, bool level, uint32_t vector);	/* -ENODEV */
 void arch_irq_msi(uint32_t vector, struct msi_message *out);
 
-/* --- physical memory ------------------------------------------------------------------------ */
+/* --- physical memory ---------------------------------------------------------------------- */
 
 /* Every byte of RAM is mapped here, read-write, never executable. */
 static inline void *phys_to_virt(phys_t p) { return (void *)(ARCH_DIRECT_MAP + p.value); }
@@ -71,7 +72,7 @@ phys_t arch_kernel_unmap(uint64_t address);
 void arch_page_clear(void *page);
 void arch_page_copy(void *to, const void *from);
 
-/* --- kernel threads and switching ------------------------------------------------------------ */
+/* --- kernel threads and switching --------------------------------------------------------- */
 
 /*
  * What a switch saves. `stack_pointer` is the suspended kernel stack; everything else is reached
@@ -81,7 +82,7 @@ struct arch_thread {
 	uint64_t stack_pointer;
 	uint64_t fs_base, gs_base;	/* the user's */
 	void *fpu;			/* NULL for kernel threads */
-	uint32_t fpu_cpu;		/* the CPU whose registers may still hold it; CPU_MAX: none */
+	uint32_t fpu_cpu;		/* whose registers may still hold it; CPU_MAX: none */
 };
 
 /* Plants a stack from which the first switch enters entry(arg) with interrupts on. */
@@ -106,14 +107,16 @@ size_t arch_fpu_bytes(void);			/* of machine_fpu_allocate()'s areas */
 void arch_prepare_user(void);
 /* exec: initial FPU, FS and GS base of the current thread. */
 void arch_thread_reset_user(struct arch_thread *at);
-/* Saves prev's stack, FPU and segment bases, resumes next. Interrupts off, returns in `prev` later. */
+/*
+ * Saves prev's stack, FPU and segment bases, resumes next. Interrupts off, returns in `prev` later.
+ */
 void arch_context_switch(struct arch_thread *prev, struct arch_thread *next);
 /* Sets the stack the next kernel entry from user mode uses on this CPU (TSS.RSP0, cpu->...). */
 void arch_set_kernel_stack(void *stack_top);
 /* The frame of the current thread's entry from user mode. */
 struct trap_frame *arch_user_frame(void *stack_top);
 
-/* --- trap frames ------------------------------------------------------------------------------ */
+/* --- trap frames -------------------------------------------------------------------------- */
 
 uint64_t frame_pc(const struct trap_frame *f);
 uint64_t frame_sp(const struct trap_frame *f);
@@ -142,9 +145,10 @@ must_check int arch_regs_set(struct trap_frame *f, struct arch_thread *at,
 /* FXSAVE's 512 bytes, or with `extended` the whole XSAVE area; the size is arch_fpregs_bytes(). */
 size_t arch_fpregs_bytes(bool extended);
 void arch_fpregs_get(struct arch_thread *at, void *out, bool extended);
-must_check int arch_fpregs_set(struct arch_thread *at, const void *in, bool extended);	/* -EINVAL */
+/* -EINVAL. */
+must_check int arch_fpregs_set(struct arch_thread *at, const void *in, bool extended);
 
-/* --- signals (arch/<name>/signal_frame.c) ---------------------------------------------------- */
+/* --- signals (arch/<name>/signal_frame.c) ------------------------------------------------- */
 
 struct abi_siginfo;
 struct signal_delivery {
@@ -158,7 +162,9 @@ struct signal_delivery {
 	uint32_t trap_number;
 	uint64_t error_code, fault_address;	/* cr2 */
 };
-/* Writes the frame on the user's stack and points `f` at the handler. -EFAULT: cannot be written. */
+/*
+ * Writes the frame on the user's stack and points `f` at the handler. -EFAULT: cannot be written.
+ */
 must_check int arch_signal_push(struct trap_frame *f, const struct signal_delivery *d);
 /* rt_sigreturn: restores registers from the user's stack; gives the mask and the stack_t fields
  * back. Everything in it is hostile. -EFAULT: the thread is to get SIGSEGV. */
@@ -168,7 +174,7 @@ must_check int arch_signal_pop(struct trap_frame *f, struct signal_restore *out)
 /* arch_prctl(2): ARCH_SET_FS etc. on the current thread; -EINVAL, -EPERM, -EFAULT. */
 must_check int arch_prctl(int code, uint64_t arg);
 
-/* --- address spaces ---------------------------------------------------------------------------- */
+/* --- address spaces ----------------------------------------------------------------------- */
 
 /*
  * pte_t and its inline functions are in arch/<name>/pte.h. A root (top-level table) is made with
@@ -180,7 +186,7 @@ phys_t arch_space_kernel_root(void);
 void arch_tlb_flush_page(uint64_t address);	/* this CPU: also all paging-structure caches */
 void arch_tlb_flush_all(void);			/* this CPU, user entries */
 
-/* --- the vDSO ----------------------------------------------------------------------------------- */
+/* --- the vDSO ----------------------------------------------------------------------------- */
 
 /* The image (ELF, page-aligned, read-only) and the data page(s) mapped just below it. */
 size_t arch_vdso_image(phys_t *start);		/* bytes; 0: none */
@@ -188,7 +194,7 @@ phys_t arch_vdso_data(void);
 void arch_vdso_set_wall_offset(uint64_t offset_ns);	/* CLOCK_REALTIME less CLOCK_MONOTONIC */
 /* Offset in the image of the signal return trampoline is not needed: programs bring a restorer. */
 
-/* --- PCI configuration space (arch/<name>/pci_config.c) ---------------------------------------- */
+/* --- PCI configuration space (arch/<name>/pci_config.c) ----------------------------------- */
 
 bool arch_has_pci(void);
 /* 1, 2 or 4 bytes at an aligned offset below 256; all ones when nothing answers. */
@@ -197,7 +203,7 @@ uint32_t arch_pci_read(uint8_t bus, uint8_t device_function, unsigned int offset
 void arch_pci_write(uint8_t bus, uint8_t device_function, unsigned int offset, unsigned int bytes,
 		    uint32_t value);
 
-/* --- odds and ends ------------------------------------------------------------------------------ */
+/* --- odds and ends ------------------------------------------------------------------------ */
 
 uint64_t arch_random_seed(void);		/* best entropy at hand, maybe only the time */
 /* Text for /proc/cpuinfo about one processor; bytes written. */

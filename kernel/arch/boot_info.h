@@ -10,9 +10,9 @@
 struct boot_range { uint64_t start, end; };	/* physical bytes, [start,end) */
 
 struct boot_info {
-	struct boot_range ram[BOOT_RANGES_MAX];		/* usable, sorted, disjoint, page aligned inward */
+	struct boot_range ram[BOOT_RANGES_MAX];	/* usable, sorted, disjoint, page aligned inward */
 	uint32_t ram_count;
-	struct boot_range reserved[BOOT_RANGES_MAX];	/* kernel image, initrd, boot data: not to be given out */
+	struct boot_range reserved[BOOT_RANGES_MAX];	/* never given out: image, initrd, ... */
 	uint32_t reserved_count;
 	struct boot_range initrd;			/* start == end: none */
 	char cmdline[2048];

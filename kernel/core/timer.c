@@ -33,7 +33,8 @@ struct timer_base {
 
 static PERCPU(struct timer_base, bases);
 
-void timer_system_init(void)
+/* Nobody else is there yet. */
+void timer_system_init(void) NO_LOCK_ANALYSIS
 {
 	for (uint32_t i = 0; i < CPU_MAX; i++) {
 		struct timer_base *base = cpu_of(bases, i);
@@ -184,13 +185,14 @@ void timer_interrupt(void)
 	spin_unlock_irqrestore(&base->lock, state);
 }
 
-void timer_set_slice(uint64_t deadline_ns)
+/* Looks at armed_ns without the lock: interrupts are off, and other processors only insert timers
+ * into this tree while it fires. */
+void timer_set_slice(uint64_t deadline_ns) NO_LOCK_ANALYSIS
 {
 	struct timer_base *base = this_cpu(bases);
 	irq_state_t state;
 
 	base->slice_ns = deadline_ns;
-	/* Unlocked peek: only this CPU arms later than what it sees, and interrupts are off. */
 	if (deadline_ns >= read_once(base->armed_ns))
 		return;
 	state = spin_lock_irqsave(&base->lock);

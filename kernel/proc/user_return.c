@@ -67,6 +67,7 @@ void user_return(struct trap_frame *frame)
 		assert_no_spinlock_held("user_return");
 	ASSERT(preempt_count() == 0);
 	trace_event(TRACE_USER_RETURN, frame_pc(frame), thread->id);
+	arch_prepare_user();
 	timer_set_slice(sched_slice_deadline());
 	headway_user_return(thread, frame_pc(frame));
 }
