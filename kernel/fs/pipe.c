@@ -12,6 +12,9 @@
  * one wakes it. Whoever polls is told of every write, for edges.
  *
  * Up to PIPE_BUF bytes are written as a whole or not at all.
+ *
+ * Packets (O_DIRECT on the writing end): each begins a page of its own, and page->private says
+ * where its bytes end; a read takes one packet and drops what it has no room for.
  */
 #include "abi/capability.h"
 #include "abi/errno.h"
@@ -61,24 +64,69 @@ static struct page **slot_of(struct pipe *p, uint64_t position)
 	return &p->pages[(position >> PAGE_SHIFT) & (p->slots - 1)];
 }
 
-/* What is there, as much as `to` takes. A fault ends it early. */
+#define PACKET (1u << 31)		/* in page->private; below it: where the page's bytes end */
+
+/* Where the bytes of the page at `position` end: what a packet left behind in it is no data. */
+static size_t page_end(struct pipe *p, uint64_t position)
+{
+	uint32_t end = (*slot_of(p, position))->private & ~PACKET;
+
+	return end != 0 ? end : PAGE_SIZE;
+}
+
+/* The page that `head` is in has been read. */
+static void next_page(struct pipe *p)
+{
+	(*slot_of(p, p->head))->private = 0;
+	p->head = page_round_down(p->head) + PAGE_SIZE;
+}
+
+/* What is there, as much as `to` takes; one packet at most. A fault ends it early. */
 static size_t copy_out(struct pipe *p, struct iobuf *to)
 {
+	bool packet = false;
 	size_t done = 0;
 
-	while (to->left > 0 && pipe_filled(p) > 0) {
-		size_t offset = p->head & (PAGE_SIZE - 1);
-		size_t n = MIN(pipe_filled(p), PAGE_SIZE - offset), moved;
+	while (to->left > 0 && pipe_filled(p) > 0 && !packet) {
+		size_t offset = p->head & (PAGE_SIZE - 1), end = page_end(p, p->head), n, moved;
+		struct page *page = *slot_of(p, p->head);
 
+		packet = (page->private & PACKET) != 0;
+		if (packet && done > 0)
+			break;
+		n = MIN((size_t)pipe_filled(p), end - offset);
 		n = MIN(n, to->left);
-		moved = iobuf_put(to, (char *)page_address(*slot_of(p, p->head)) + offset, n);
-		p->head += moved;
+		moved = iobuf_put(to, (char *)page_address(page) + offset, n);
 		done += moved;
+		if (packet || (page->private != 0 && offset + moved == end))
+			next_page(p);
+		else
+			p->head += moved;
 		if (moved < n)
 			break;
 	}
 	if (p->head == p->tail)
 		p->head = p->tail = 0;
+	return done;
+}
+
+/* Copies what a read would give without taking it; bytes copied. */
+static size_t peek_out(struct pipe *p, struct iobuf *to)
+{
+	uint64_t at = p->head;
+	size_t done = 0;
+
+	while (to->left > 0 && at < p->tail) {
+		size_t offset = at & (PAGE_SIZE - 1), end = page_end(p, at);
+		size_t n = MIN((size_t)(p->tail - at), end - offset), moved;
+
+		n = MIN(n, to->left);
+		moved = iobuf_put(to, (char *)page_address(*slot_of(p, at)) + offset, n);
+		done += moved;
+		if (moved < n)
+			break;
+		at = offset + n == end ? page_round_down(at) + PAGE_SIZE : at + n;
+	}
 	return done;
 }
 
@@ -92,10 +140,12 @@ static ssize_t copy_in(struct pipe *p, struct iobuf *from, size_t n)
 		size_t piece = MIN(n - done, PAGE_SIZE - offset), moved;
 		struct page **slot = slot_of(p, p->tail);
 
-		if (*slot == NULL)
+		if (*slot == NULL) {
 			*slot = page_allocate(0, PAGE_KERNEL, 0);
-		if (*slot == NULL)
-			return done > 0 ? (ssize_t)done : -ENOMEM;
+			if (*slot == NULL)
+				return done > 0 ? (ssize_t)done : -ENOMEM;
+			(*slot)->private = 0;
+		}
 		moved = iobuf_take(from, (char *)page_address(*slot) + offset, piece);
 		p->tail += moved;
 		done += moved;
@@ -103,6 +153,32 @@ static ssize_t copy_in(struct pipe *p, struct iobuf *from, size_t n)
 			return done > 0 ? (ssize_t)done : -EFAULT;
 	}
 	return (ssize_t)done;
+}
+
+/* A packet takes a page, and what is left of the one before. */
+static uint64_t packet_room(const struct pipe *p)
+{
+	return page_round_up(p->tail) - p->tail + PAGE_SIZE;
+}
+
+/* One packet of up to a page, on a page of its own (there is room). As copy_in. */
+static ssize_t packet_in(struct pipe *p, struct iobuf *from, size_t n)
+{
+	uint64_t before = p->tail;
+	ssize_t done;
+
+	if ((p->tail & (PAGE_SIZE - 1)) != 0) {
+		(*slot_of(p, p->tail))->private = (uint32_t)(p->tail & (PAGE_SIZE - 1));
+		p->tail = page_round_up(p->tail);
+	}
+	done = copy_in(p, from, n);
+	if (done < (ssize_t)n) {	/* all or nothing */
+		p->tail = before;
+		return done < 0 ? done : -EFAULT;
+	}
+	(*slot_of(p, p->tail - 1))->private = PACKET | (uint32_t)n;
+	p->tail = page_round_up(p->tail);
+	return done;
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -155,6 +231,7 @@ static ssize_t pipe_read(struct file *file, struct iobuf *to, loff_t *pos)
 
 static ssize_t write_locked(struct pipe *p, struct file *file, struct iobuf *from)
 {
+	bool packets = (read_once(file->flags) & O_DIRECT) != 0;
 	/* What must go in at once; more than that goes in as room comes. */
 	size_t whole = from->left <= PIPE_BUF ? from->left : 1;
 	ssize_t done = 0;
@@ -166,8 +243,9 @@ static ssize_t write_locked(struct pipe *p, struct file *file, struct iobuf *fro
 
 		if (p->readers == 0)
 			return done > 0 ? done : -EPIPE;
-		if (pipe_room(p) >= whole) {
-			n = copy_in(p, from, MIN(from->left, pipe_room(p)));
+		if (pipe_room(p) >= (packets ? packet_room(p) : whole)) {
+			n = packets ? packet_in(p, from, MIN(from->left, PAGE_SIZE))
+				    : copy_in(p, from, MIN(from->left, pipe_room(p)));
 			if (n < 0)
 				return done > 0 ? done : n;
 			done += n;
@@ -251,6 +329,21 @@ const struct file_ops pipe_ops = {
 	.release = pipe_release,
 	.stream = true,
 };
+
+ssize_t pipe_peek(struct file *file, struct iobuf *to)
+{
+	struct pipe *p = file->private;
+	ssize_t n;
+
+	if (file->ops != &pipe_ops)
+		return -EBADF;
+	mutex_lock(&p->mutex);
+	n = (ssize_t)peek_out(p, to);
+	if (n == 0 && to->left > 0 && p->writers > 0)
+		n = -EAGAIN;
+	mutex_unlock(&p->mutex);
+	return n;
+}
 
 bool file_is_pipe(const struct file *file)
 {

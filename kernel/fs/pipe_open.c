@@ -205,9 +205,9 @@ int pipe_create_files(int flags, struct file **read_end, struct file **write_end
 	char name[32];
 	int error;
 
-	if ((flags & ~(O_NONBLOCK | O_CLOEXEC)) != 0)
+	if ((flags & ~(O_NONBLOCK | O_CLOEXEC | O_DIRECT)) != 0)
 		return -EINVAL;
-	flags &= O_NONBLOCK;
+	flags &= O_NONBLOCK | O_DIRECT;
 	inode = inode_create_anonymous(S_IFIFO | 0600);
 	if (inode == NULL)
 		return -ENOMEM;

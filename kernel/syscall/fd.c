@@ -139,7 +139,7 @@ static long fcntl_file(struct file *file, unsigned int command, uint64_t arg)
 {
 	switch (command) {
 	case F_GETFL:
-		return file->flags | O_LARGEFILE;
+		return file->flags;
 	case F_SETFL:
 		return set_flags(file, arg);
 	case F_GETLK: case F_SETLK: case F_SETLKW:

@@ -1,5 +1,5 @@
 /*
- * From file to file: sendfile, copy_file_range, splice, vmsplice. All go through a page of the
+ * From file to file: sendfile, copy_file_range, splice, tee, vmsplice. All go through a page of the
  * kernel's: what is moved is what read(2) and write(2) would have moved.
  */
 #include "abi/errno.h"
@@ -14,6 +14,7 @@
 #include "syscall/syscalls.h"
 #include "syscall/user_iovec.h"
 #include "vfs/file.h"
+#include "vfs/poll.h"
 
 #define CHUNK (16 * 1024UL)
 #define SPLICE_MAX (64 * 1024UL)	/* at most a pipe of the usual size a call */
@@ -235,6 +236,62 @@ long sys_splice(uint64_t from_fd, uint64_t from_pos, uint64_t to_fd, uint64_t to
 	if (result >= 0)
 		result = pos_put(&from, from_pos, result);
 	return result >= 0 ? pos_put(&to, to_pos, result) : result;
+}
+
+/* What one read would give goes to the other pipe and stays. */
+static ssize_t tee_once(struct end *from, struct end *to, size_t count)
+{
+	char *buffer = kmalloc(CHUNK);
+	struct iobuf io;
+	ssize_t n;
+
+	if (buffer == NULL)
+		return -ENOMEM;
+	iobuf_init_kernel(&io, buffer, count < CHUNK ? count : CHUNK);
+	n = pipe_peek(from->ref.file, &io);
+	if (n > 0)
+		n = end_write(to, buffer, (size_t)n);
+	kfree(buffer);
+	return n;
+}
+
+/* Waits for bytes as poll(2) does, so that the pipe's reader is not disturbed. */
+static int wait_readable(struct file *file)
+{
+	struct poll_session session;
+	int error = 0;
+
+	poll_session_init(&session);
+	while (poll_session_ask(&session, file, POLLIN) == 0 && error == 0)
+		error = poll_session_wait(&session, TIME_NEVER);
+	poll_session_fini(&session);
+	return error;
+}
+
+long sys_tee(uint64_t from_fd, uint64_t to_fd, uint64_t count, uint64_t flags)
+{
+	struct end from = { .own_pos = false };
+	struct end to = { .nonblocking = (flags & SPLICE_F_NONBLOCK) != 0 };
+	long result;
+
+	if ((flags & ~(uint64_t)SPLICE_FLAGS) != 0)
+		return -EINVAL;
+	if (count == 0)
+		return 0;
+	result = ends_get(&from, from_fd, &to, to_fd);
+	if (result != 0)
+		return result;
+	if (!file_is_pipe(from.ref.file) || !file_is_pipe(to.ref.file) ||
+	    from.ref.file->inode == to.ref.file->inode)
+		result = -EINVAL;
+	while (result == 0) {
+		result = tee_once(&from, &to, count);
+		if (result != -EAGAIN || to.nonblocking)
+			break;
+		result = wait_readable(from.ref.file);
+	}
+	ends_put(&from, &to);
+	return result;
 }
 
 long sys_vmsplice(uint64_t fd, uint64_t iov, uint64_t count, uint64_t flags)

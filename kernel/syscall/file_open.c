@@ -34,10 +34,11 @@ static long do_open(int dirfd, uint64_t name, const struct open_request *r)
 	return error != 0 ? error : fd_add(file, (r->flags & O_CLOEXEC) != 0);
 }
 
-/* open(2) ignores unknown bits and fixes combinations that openat2(2) refuses. */
+/* open(2) ignores unknown bits and fixes combinations that openat2(2) refuses; files of a 64-bit
+ * program are large. */
 static long open_legacy(int dirfd, uint64_t name, uint64_t flags, uint64_t mode)
 {
-	struct open_request r = { .flags = (int)flags & VALID_OPEN_FLAGS };
+	struct open_request r = { .flags = ((int)flags & VALID_OPEN_FLAGS) | O_LARGEFILE };
 
 	if (r.flags & (O_CREAT | TMPFILE_BIT))
 		r.mode = (uint32_t)mode & 07777 & ~task_current()->fs->umask;

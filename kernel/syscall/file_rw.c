@@ -3,12 +3,13 @@
  */
 #include "abi/errno.h"
 #include "abi/fcntl.h"
-#include "abi/mman.h"
+#include "abi/resource.h"
 #include "abi/signal.h"
 #include "proc/task.h"
 #include "syscall/syscalls.h"
 #include "syscall/user_iovec.h"
 #include "vfs/file.h"
+#include "vfs/inode.h"
 #include "vfs/mount.h"
 
 /* A writer to a pipe or socket without readers gets SIGPIPE too. */
@@ -25,6 +26,34 @@ static ssize_t account(ssize_t done, bool write)
 	return done;
 }
 
+/*
+ * RLIMIT_FSIZE: a write to a regular file stops there; one that begins there gets SIGXFSZ and
+ * -EFBIG.
+ */
+static int limit_write(const struct file *file, struct iobuf *io, loff_t pos)
+{
+	uint64_t limit = process_limit(RLIMIT_FSIZE), at = (uint64_t)pos;
+
+	if (likely(limit == RLIM_INFINITY) || !S_ISREG(file->inode->mode))
+		return 0;
+	if (read_once(file->flags) & O_APPEND)
+		at = inode_size(file->inode);
+	if (at >= limit && io->left > 0) {
+		(void)signal_send_task(task_current(), SIGXFSZ, NULL);
+		return -EFBIG;
+	}
+	if (io->left > limit - at)
+		io->left = limit - at;
+	return 0;
+}
+
+static ssize_t write_here(struct file *file, struct iobuf *io)
+{
+	int error = limit_write(file, io, file->pos);
+
+	return error != 0 ? error : file_write_here(file, io);
+}
+
 static long transfer(uint64_t fd, struct iobuf *io, bool write)
 {
 	struct fd_ref ref;
@@ -32,7 +61,7 @@ static long transfer(uint64_t fd, struct iobuf *io, bool write)
 
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
-	done = write ? file_write_here(ref.file, io) : file_read_here(ref.file, io);
+	done = write ? write_here(ref.file, io) : file_read_here(ref.file, io);
 	fd_put(&ref);
 	return account(done, write);
 }
@@ -61,7 +90,7 @@ static long transfer_buffer(uint64_t fd, uint64_t buffer, uint64_t count, bool w
 	else
 		done = init_user(&io, buffer, count);
 	if (done == 0)
-		done = write ? file_write_here(ref.file, &io) : file_read_here(ref.file, &io);
+		done = write ? write_here(ref.file, &io) : file_read_here(ref.file, &io);
 	fd_put(&ref);
 	return account(done, write);
 }
@@ -116,6 +145,8 @@ static ssize_t transfer_at(uint64_t fd, struct iobuf *io, int64_t offset, bool w
 	if (ref.file->ops->stream)
 		done = -ESPIPE;
 	else
+		done = write ? limit_write(ref.file, io, pos) : 0;
+	if (done == 0)
 		done = write ? file_write(ref.file, io, &pos) : file_read(ref.file, io, &pos);
 	fd_put(&ref);
 	return account(done, write);

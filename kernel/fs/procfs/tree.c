@@ -176,8 +176,8 @@ static int proc_lookup(struct inode *dir, struct dentry *dentry)
 	if (found == NULL && entry->dynamic != NULL &&
 	    entry->dynamic->find(&subject, dentry->name, dentry->name_length))
 		found = entry->dynamic->entry;
-	if (found == NULL)
-		return 0;
+	if (found == NULL)		/* nothing can be made here: not even a negative name */
+		return -ENOENT;
 	inode = proc_inode_make(dir->super, found, &subject);
 	if (inode == NULL)
 		return -ENOMEM;

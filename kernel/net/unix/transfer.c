@@ -494,6 +494,20 @@ static uint32_t own_events(struct unix_socket *u, struct unix_socket **peer)
 static void hold_peer(void *peer) { unix_get(peer); }
 static void unhold_peer(void *peer) { unix_put(peer); }
 
+/* poll(2) says "writable" below a quarter, as Linux does: a writer is not woken for every byte. */
+static bool queue_is_writable(struct unix_socket *to)
+{
+	bool yes;
+
+	spin_lock(&to->lock);
+	if (to->socket.type == SOCK_DGRAM)
+		yes = !queue_is_full(to, 0);
+	else
+		yes = to->receive_shut || to->queued_bytes * 4 <= to->socket.receive_buffer;
+	spin_unlock(&to->lock);
+	return yes;
+}
+
 uint32_t unix_poll(struct socket *s, struct file *file, struct poll_table *table)
 {
 	struct unix_socket *u = unix_of(s), *peer;
@@ -507,7 +521,7 @@ uint32_t unix_poll(struct socket *s, struct file *file, struct poll_table *table
 		const struct poll_holder holder = { peer, hold_peer, unhold_peer };
 
 		poll_wait_held(file, &peer->socket.wait, table, &holder);
-		room = queue_has_room(peer, 1);
+		room = queue_is_writable(peer);
 		unix_put(peer);
 	}
 	if (room && read_once(u->state) != UNIX_LISTENING)
