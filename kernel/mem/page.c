@@ -32,6 +32,7 @@ static PERCPU(struct page_cpu, page_cpu);
 static uint64_t total_frames;			/* [I] */
 static uint64_t reserve_frames;			/* [I] for those who cannot wait */
 static size_t (*reclaim_hook)(size_t n);	/* [I] after boot */
+static void (*drain_hook)(void);		/* [I] after boot */
 
 /* --- debug: a freed page is filled, and must be unchanged when it is given out again ---------- */
 
@@ -89,6 +90,8 @@ static void drain_here(void *unused)
 	struct page_cpu *cpu = this_cpu(page_cpu);
 
 	(void)unused;
+	if (drain_hook != NULL)
+		drain_hook();
 	slab_drain_here();
 	buddy_free_many(cpu->pages, cpu->count);
 	cpu->count = 0;
@@ -260,6 +263,11 @@ void page_stats_get(struct page_stats *out)
 void page_set_reclaim(size_t (*reclaim)(size_t n))
 {
 	reclaim_hook = reclaim;
+}
+
+void page_set_drain(void (*drain_here)(void))
+{
+	drain_hook = drain_here;
 }
 
 void page_init(uint64_t total)

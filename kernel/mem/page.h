@@ -43,8 +43,8 @@ struct page {
 		};
 		struct {		/* PAGE_TABLE */
 			uint64_t resident;	/* present leaf pages below */
-			uint32_t present;	/* present entries in this table */
-			uint32_t unused;
+			uint32_t present;	/* entries in this table */
+			uint32_t groups;	/* bit g: entries [16g,16g+16) may be in use */
 		};
 		struct {		/* PAGE_SLAB */
 			struct slab_cache *cache;
@@ -93,6 +93,8 @@ void page_free_range(uint64_t start, uint64_t end);
  * became free. May sleep. For the end of memory, and for counting what is really in use.
  */
 size_t page_drain_caches(void);
+/* Registered by vm: gives back what this CPU keeps of its own frames. Interrupts off. */
+void page_set_drain(void (*drain_here)(void));
 
 struct page_stats { uint64_t total, free, anon, cache, table, slab, kernel; };
 void page_stats_get(struct page_stats *out);

@@ -72,11 +72,6 @@
 
 /* --- allocation ------------------------------------------------------------------------------- */
 
-static struct page *table_allocate(unsigned int flags)
-{
-	return page_allocate(0, PAGE_TABLE, PAGE_ZERO | flags);
-}
-
 int ptable_stock_fill(struct ptable_stock *stock)
 {
 	while (stock->count < PTABLE_STOCK_MAX) {
@@ -92,7 +87,7 @@ int ptable_stock_fill(struct ptable_stock *stock)
 void ptable_stock_drain(struct ptable_stock *stock)
 {
 	while (stock->count > 0)
-		page_put(stock->tables[--stock->count]);
+		table_free(stock->tables[--stock->count]);
 }
 
 static struct page *table_take(struct ptable_stock *stock, unsigned int level)
@@ -105,17 +100,6 @@ static struct page *table_take(struct ptable_stock *stock, unsigned int level)
 	return table;
 }
 
-struct page *ptable_root_create(void)
-{
-	struct page *root = table_allocate(0);
-
-	if (root != NULL) {
-		root->level = PTE_LEVELS;
-		arch_space_init_root(page_address(root));
-	}
-	return root;
-}
-
 /* --- dropping --------------------------------------------------------------------------------- */
 
 /* Drops what the entries of a dead table hold. Recursion: at most one level a table level. */
@@ -124,12 +108,10 @@ static void table_drop_entries(struct page *table)
 	pte_t *entries = entries_of(table);
 	unsigned int level = table->level;
 
-	for (unsigned int i = 0; i < table_entries(level) && table->present > 0; i++) {
+	for (unsigned int i = table_next(table, 0); i < PTE_ENTRIES; i = table_next(table, i + 1)) {
 		pte_t e = entries[i];
 
-		if (pte_is_none(e))
-			continue;
-		table->present--;
+		entries[i] = pte_none();
 		if (!is_leaf(e, level))
 			ptable_put(pte_page(e));
 		else if (!pte_is_special(e))
@@ -143,7 +125,10 @@ void ptable_put(struct page *table)
 	if (atomic32_sub_acq_rel(&table->count, 1) != 0)
 		return;
 	table_drop_entries(table);
-	page_free(table);
+	if (table->level == PTE_LEVELS)
+		ptable_root_free(table);
+	else
+		table_free(table);
 }
 
 void ptable_root_destroy(struct page *root)
@@ -160,12 +145,10 @@ bool ptable_share(struct page *parent, struct page *child)
 	bool had_write = false;
 
 	ASSERT(child->present == 0);
-	for (unsigned int i = 0, left = parent->present; left > 0; i++) {
+	for (unsigned int i = table_next(parent, 0); i < PTE_ENTRIES;
+	     i = table_next(parent, i + 1)) {
 		pte_t e = pte_load(&from[i]);
 
-		if (pte_is_none(e))
-			continue;
-		left--;
 		if (pte_is_writable(e)) {
 			e = pte_fetch_clear(&from[i], PTE_WRITE);
 			had_write = true;
@@ -174,6 +157,7 @@ bool ptable_share(struct page *parent, struct page *child)
 		pte_store(&to[i], pte_without(e, PTE_WRITE));
 	}
 	child->present = parent->present;
+	child->groups = parent->groups;
 	child->resident = parent->resident;
 	return had_write;
 }
@@ -184,17 +168,15 @@ static void table_copy(struct page *from, struct page *to)
 	const pte_t *source = entries_of(from);
 	pte_t *target = entries_of(to);
 
-	for (unsigned int i = 0, left = from->present; left > 0; i++) {
+	for (unsigned int i = table_next(from, 0); i < PTE_ENTRIES; i = table_next(from, i + 1)) {
 		pte_t e = pte_load(&source[i]);
 
-		if (pte_is_none(e))
-			continue;
-		left--;
 		if (!pte_is_special(e))
 			page_get(pte_page(e));
 		target[i] = pte_without(e, PTE_WRITE);
 	}
 	to->present = from->present;
+	to->groups = from->groups;
 	to->resident = from->resident;
 	atomic32_or(&from->flags, PAGE_STALE_WRITE);
 }
@@ -214,12 +196,9 @@ static void table_sweep(struct page *table)
 {
 	pte_t *entries = entries_of(table);
 
-	for (unsigned int i = 0, left = table->present; left > 0; i++) {
+	for (unsigned int i = table_next(table, 0); i < PTE_ENTRIES; i = table_next(table, i + 1)) {
 		pte_t e = pte_load(&entries[i]);
 
-		if (pte_is_none(e))
-			continue;
-		left--;
 		if (pte_is_writable(e) && !child_is_writable_in_place(e, table->level))
 			(void)pte_fetch_clear(&entries[i], PTE_WRITE);
 	}
@@ -261,6 +240,7 @@ static int child_own(struct page *table, uint64_t address, struct gather *g,
 		return -EAGAIN;
 	if (pte_is_none(e)) {
 		table->present++;
+		table_note(table, pte_index(address, table->level));
 	} else {
 		table_copy(pte_page(e), copy);
 		/* The translations stay true; what is stale is a walker's way to the old table. */
@@ -298,6 +278,7 @@ void ptable_install(const struct ptable_path *path, pte_t entry)
 	ASSERT(pte_is_none(*ptable_slot(path)) && !pte_is_none(entry));
 	pte_store(ptable_slot(path), entry);
 	path->table[1]->present++;
+	table_note(path->table[1], pte_index(path->address, 1));
 	path_add_resident(path, leaf_count(entry));
 }
 

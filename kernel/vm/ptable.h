@@ -34,6 +34,7 @@ struct ptable_path {
 must_check int ptable_stock_fill(struct ptable_stock *stock);	/* -ENOMEM; may sleep */
 void ptable_stock_drain(struct ptable_stock *stock);
 
+void ptable_init(void);						/* boot */
 must_check struct page *ptable_root_create(void);		/* NULL: no memory */
 /* Drops everything below the root and the root. No processor has it loaded. May take long. */
 void ptable_root_destroy(struct page *root);

@@ -98,12 +98,10 @@ static uint64_t check_below(struct page *table, bool writable)
 	VERIFY(table->kind == PAGE_TABLE && page_count(table) >= 1);
 	VERIFY(!writable || (atomic32_load(&table->flags) & PAGE_STALE_WRITE) == 0 ||
 	       table->level == PTE_LEVELS);
-	for (unsigned int i = 0; i < table_entries(table->level); i++) {
+	for (unsigned int i = table_next(table, 0); i < PTE_ENTRIES; i = table_next(table, i + 1)) {
 		pte_t e = pte_load(&entries_of(table)[i]);
 		bool through = writable && pte_is_writable(e);
 
-		if (pte_is_none(e))
-			continue;
 		present++;
 		if (is_leaf(e, table->level)) {
 			resident += leaf_count(e);

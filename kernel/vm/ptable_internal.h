@@ -17,8 +17,42 @@ static inline uint64_t leaf_count(pte_t e)
 	return pte_is_special(e) ? 0 : 1;
 }
 
-/* Entries of the table that belong to the user half. */
-static inline unsigned int table_entries(unsigned int level)
+#define TABLE_GROUP 16u
+
+/* An entry is about to be used: whoever walks the table finds it. */
+static inline void table_note(struct page *table, unsigned int index)
 {
-	return level == PTE_LEVELS ? PTE_USER_ENTRIES : PTE_ENTRIES;
+	table->groups |= 1u << (index / TABLE_GROUP);
 }
+
+/*
+ * The first entry in use at or above `index`, PTE_ENTRIES when there is none. Groups of entries
+ * that were never used are skipped; of a root only the user half is ever noted.
+ */
+static inline unsigned int table_next(const struct page *table, unsigned int index)
+{
+	const pte_t *entries = entries_of(table);
+
+	while (index < PTE_ENTRIES) {
+		uint32_t rest = table->groups >> (index / TABLE_GROUP);
+		unsigned int skip;
+
+		if (rest == 0)
+			return PTE_ENTRIES;
+		skip = (unsigned int)__builtin_ctz(rest);
+		if (skip > 0)
+			index = (index / TABLE_GROUP + skip) * TABLE_GROUP;
+		do {
+			if (!pte_is_none(pte_load(&entries[index])))
+				return index;
+			index++;
+		} while (index % TABLE_GROUP != 0);
+	}
+	return PTE_ENTRIES;
+}
+
+/* A table without entries (ptable_pool.c): count 1, level for the caller to set; or NULL. */
+struct page *table_allocate(unsigned int flags);
+/* A table with count 0 or 1 that nobody walks and whose entries are none. */
+void table_free(struct page *table);
+void ptable_root_free(struct page *root);

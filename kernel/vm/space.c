@@ -263,6 +263,7 @@ void space_init(void)
 		log_warn("fork=%s: not known, only fork=eager is", fork);
 	space_cache = slab_cache_create("space", sizeof(struct space), 64);
 	area_tree_init();
+	ptable_init();
 	object_init_system();
 	fault_init();
 	tlb_init();

@@ -53,7 +53,9 @@ static int protect_part(struct space *space, uint64_t start, uint64_t end, uint3
 
 	if (taken)
 		error = space_edit_tables(space, start, end, PTABLE_RESTRICT, rights, NULL, NULL);
-	return error != 0 ? error : space_change_areas(space, start, end, AREA_RIGHTS, rights, dead);
+	if (error != 0)
+		return error;
+	return space_change_areas(space, start, end, AREA_RIGHTS, rights, dead);
 }
 
 /* As Linux: what comes before the first area that refuses, or hole, is changed all the same. */

@@ -4,8 +4,10 @@
  * links: arch/host/memory.c arch/host/support.c core/percpu.c core/spinlock.c core/fail_point.c
  * links: lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
- * links: vm/area_tree.c vm/area_in_place.c vm/fault.c vm/object.c vm/object_reclaim.c vm/object_store.c vm/ptable.c
- * links: vm/ptable_edit.c vm/space.c vm/space_access.c vm/space_fork.c vm/space_map.c
+ * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c
+ * links: vm/object_store.c vm/ptable.c
+ * links: vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c vm/space_fork.c
+ * links: vm/space_map.c
  * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
  * helpers: vm_world.c
  */

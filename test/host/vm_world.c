@@ -273,6 +273,7 @@ void world_count(struct world_counts *out)
 {
 	struct page_stats s;
 
+	page_drain_caches();
 	page_stats_get(&s);
 	*out = (struct world_counts){ s.free, s.anon, s.table, s.cache, 0 };
 	slab_for_each(add_live, out);
