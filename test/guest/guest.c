@@ -594,6 +594,9 @@ __attribute__((weak)) int main(int argc, char **argv)
 		print("Bail out! mmap: %s", strerror(errno));
 		return 1;
 	}
+	/* Shells start programs with some ignored: busybox's SIGQUIT, others' background jobs. */
+	signal(SIGINT, SIG_DFL);
+	signal(SIGQUIT, SIG_DFL);
 	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	return run_all(argc - optind, argv + optind);
 }

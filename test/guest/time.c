@@ -362,11 +362,16 @@ TEST("do the clocks of another process and of a thread tell its time?")
 TEST("do many sleepers with different times wake in order?")
 {
 	int *order = guest_shared(PAGE), *next = order + 100;
+	int64_t start = guest_now_ns();
 	pid_t pids[10];
 
+	/* Absolute times, and wide apart: the machine itself may be held up. */
 	for (int i = 0; i < 10; i++) {
 		CHILD(pids[i]) {
-			guest_sleep_ms(50 + 40 * (9 - i));
+			int64_t at = start + (300 + 100 * (9 - i)) * 1000000LL;
+			struct timespec until = { at / 1000000000, at % 1000000000 };
+
+			CHECK_EQ(clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL), 0);
 			order[__atomic_fetch_add(next, 1, __ATOMIC_SEQ_CST)] = i;
 		}
 	}
