@@ -12,7 +12,7 @@
  * Using a file: while a table has one user (a process of one thread), only that thread could close
  * the file, so fd_get() borrows the body's reference. Otherwise it counts under the lock.
  */
-#include "proc/fdtable.h"
+#include "proc/fdtable_internal.h"
 
 #include "abi/errno.h"
 #include "abi/fcntl.h"
@@ -21,25 +21,9 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/slab.h"
-#include "proc/proc_internal.h"
 
 #define CAPACITY_MIN 64u
 #define CAPACITY_MAX (1u << 20)		/* the highest RLIMIT_NOFILE */
-
-struct fd_body {
-	struct refcount references;	/* tables that share it */
-	uint32_t capacity;		/* a multiple of 64 */
-	uint32_t reserved;		/* bits set without a file */
-	uint32_t lowest_free;		/* no free descriptor below it */
-	uint64_t *used, *close_on_exec;
-	struct file *files[];
-};
-
-struct fdtable {
-	struct refcount references;
-	struct spinlock lock;
-	struct fd_body *body;		/* counted; written under lock */
-};
 
 /* --- bodies ----------------------------------------------------------------------------------- */
 
@@ -71,7 +55,8 @@ static void body_put(struct fd_body *body)
 }
 
 /* Copies bits and files, counting the files when the source stays. */
-static void body_fill(struct fd_body *to, const struct fd_body *from, bool keep_reserved, bool count)
+static void body_fill(struct fd_body *to, const struct fd_body *from, bool keep_reserved,
+		      bool count)
 {
 	size_t words = BITMAP_WORDS(from->capacity);
 
@@ -100,7 +85,7 @@ static bool body_is_private(const struct fd_body *body)
  * Makes the table's body its own and at least `capacity` large. The lock is dropped around the
  * allocation, so the caller looks at the table anew afterwards. 0 or -ENOMEM.
  */
-static int make_private_locked(struct fdtable *t, uint32_t capacity) NO_LOCK_ANALYSIS
+int fd_body_make_private_locked(struct fdtable *t, uint32_t capacity) NO_LOCK_ANALYSIS
 {
 	while (!body_is_private(t->body) || t->body->capacity < capacity) {
 		struct fd_body *old = t->body, *body;
@@ -340,7 +325,7 @@ static int reserve_locked(struct fdtable *t, size_t from, size_t limit)
 			return -EMFILE;
 		if (fd < body->capacity && body_is_private(body))
 			return (int)fd;
-		error = make_private_locked(t, capacity_for(fd));
+		error = fd_body_make_private_locked(t, capacity_for(fd));
 		if (error != 0)
 			return error;
 	}
@@ -412,14 +397,14 @@ int fd_add(struct file *file, bool close_on_exec)
 /* --- closing, duplicating --------------------------------------------------------------------- */
 
 /* Takes the file out of a slot; NULL when it is empty or only reserved. -ENOMEM through *error. */
-static struct file *detach_locked(struct fdtable *t, size_t fd, int *error)
+struct file *fd_detach_locked(struct fdtable *t, size_t fd, int *error)
 {
 	struct file *file;
 
 	*error = -EBADF;
 	if (fd >= t->body->capacity || t->body->files[fd] == NULL)
 		return NULL;
-	*error = make_private_locked(t, 0);
+	*error = fd_body_make_private_locked(t, 0);
 	if (*error != 0)
 		return NULL;
 	*error = -EBADF;		/* the lock was let go: look again */
@@ -438,7 +423,7 @@ int fd_close(int fd)
 	if (fd < 0)
 		return -EBADF;
 	spin_lock(&t->lock);
-	file = detach_locked(t, (size_t)fd, &error);
+	file = fd_detach_locked(t, (size_t)fd, &error);
 	spin_unlock(&t->lock);
 	return file != NULL ? file_close(file, t) : error;
 }
@@ -448,7 +433,7 @@ static int replace_locked(struct fdtable *t, int to, struct file *file, bool clo
 			  struct file **old)
 {
 	struct fd_body *body;
-	int error = make_private_locked(t, capacity_for((size_t)to));
+	int error = fd_body_make_private_locked(t, capacity_for((size_t)to));
 
 	if (error != 0)
 		return error;
@@ -497,105 +482,9 @@ int fd_set_close_on_exec(int fd, bool on)
 
 	spin_lock(&t->lock);
 	if ((uint32_t)fd < t->body->capacity && t->body->files[fd] != NULL)
-		error = make_private_locked(t, 0);
+		error = fd_body_make_private_locked(t, 0);
 	if (error == 0)
 		set_flag(t->body->close_on_exec, (size_t)fd, on);
 	spin_unlock(&t->lock);
 	return error;
-}
-
-int fdtable_prepare_exec(struct fdtable *t)
-{
-	int error = 0;
-
-	spin_lock(&t->lock);
-	if (bitmap_find_set(t->body->close_on_exec, t->body->capacity, 0) < t->body->capacity)
-		error = make_private_locked(t, 0);
-	spin_unlock(&t->lock);
-	return error;
-}
-
-void fdtable_close_on_exec(struct fdtable *t)
-{
-	size_t fd = 0;
-
-	for (;;) {
-		struct file *file = NULL;
-		int error = 0;
-
-		spin_lock(&t->lock);
-		fd = bitmap_find_set(t->body->close_on_exec, t->body->capacity, fd);
-		if (fd < t->body->capacity)
-			file = detach_locked(t, fd, &error);
-		spin_unlock(&t->lock);
-		if (file == NULL && error == 0)
-			return;
-		if (file != NULL)
-			(void)file_close(file, t);
-		fd++;
-	}
-}
-
-/* --- close_range(2), unshare(2) --------------------------------------------------------------- */
-
-int fdtable_unshare(void)
-{
-	struct task *task = task_current();
-	struct fdtable *old = task->fdtable, *mine;
-	irq_state_t state;
-
-	if (refcount_read(&old->references) == 1)
-		return 0;
-	mine = fdtable_copy(old);
-	if (mine == NULL)
-		return -ENOMEM;
-	state = spin_lock_irqsave(&task->process->lock);
-	task->fdtable = mine;
-	spin_unlock_irqrestore(&task->process->lock, state);
-	fdtable_put(old);
-	return 0;
-}
-
-static int mark_range(struct fdtable *t, size_t first, size_t last)
-{
-	int error;
-
-	spin_lock(&t->lock);
-	error = make_private_locked(t, 0);
-	if (error == 0 && first < t->body->capacity) {
-		size_t end = MIN(last, (size_t)t->body->capacity - 1) + 1;
-
-		bitmap_set_range(t->body->close_on_exec, first, end - first);
-		/* Only open descriptors carry the flag. */
-		for (size_t word = 0; word < BITMAP_WORDS(t->body->capacity); word++)
-			t->body->close_on_exec[word] &= t->body->used[word];
-	}
-	spin_unlock(&t->lock);
-	return error;
-}
-
-int fd_close_range(unsigned int first, unsigned int last, unsigned int flags)
-{
-	struct fdtable *t;
-	int error, fd;
-
-	if ((flags & ~(unsigned int)(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) != 0 || first > last)
-		return -EINVAL;
-	if ((flags & CLOSE_RANGE_UNSHARE) != 0) {
-		error = fdtable_unshare();
-		if (error != 0)
-			return error;
-	}
-	t = task_current()->fdtable;
-	if ((flags & CLOSE_RANGE_CLOEXEC) != 0)
-		return mark_range(t, first, last);
-	if (first > INT32_MAX)
-		return 0;
-	for (fd = fdtable_next_fd(t, (int)first); fd >= 0 && (unsigned int)fd <= last;
-	     fd = fdtable_next_fd(t, fd + 1)) {
-		error = fd_close(fd);
-		if (error == -ENOMEM)
-			return error;
-	}
-	return 0;
 }

@@ -13,45 +13,17 @@
  * handlers). A timer is armed under the signal lock and only while it is not `closing`; to cancel
  * one, closing is set first, so that nobody arms it while timer_cancel() waits for the callback.
  */
-#include "proc/itimer.h"
+#include "proc/itimer_internal.h"
 
 #include "abi/errno.h"
 #include "core/fail_point.h"
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/slab.h"
-#include "proc/proc_internal.h"
 #include "proc/rusage.h"
 
 #define CPU_LOOK_MIN_NS (1 * NSEC_PER_MSEC)
 #define OVERRUN_MAX INT32_MAX
-#define POSIX_TIMERS_MAX 1024
-
-struct interval {
-	struct timer timer;
-	struct process *process;	/* not counted: it cancels all before it goes */
-	struct task *thread;		/* thread clocks and SIGEV_THREAD_ID: not counted; see below */
-	uint32_t thread_id;		/* SIGEV_THREAD_ID */
-	int clock, signo;		/* signo 0: none (SIGEV_NONE) */
-	bool closing, active;
-	uint64_t deadline_ns;		/* on its clock */
-	uint64_t interval_ns;
-	/* POSIX timers */
-	int id;
-	struct list_head node;
-	uint64_t overrun, last_overrun;
-	struct sigqueue_entry entry;	/* embedded: sent again only after it was taken */
-};
-
-struct itimer {
-	struct mutex mutex;
-	struct interval fixed[4];	/* ITIMER_REAL, _VIRTUAL, _PROF, RLIMIT_CPU */
-	struct list_head posix;
-	uint32_t posix_count;
-};
-
-#define FIXED_LIMIT 3
-#define CLOCK_USER_TIME (-1)		/* ITIMER_VIRTUAL */
 
 /* --- clocks ----------------------------------------------------------------------------------- */
 
@@ -61,72 +33,8 @@ static bool is_cpu_clock(int clock)
 	       clock == CLOCK_THREAD_CPUTIME_ID;
 }
 
-/* clock_gettime(2)'s encoding of another process's or thread's clock: ~id << 3 | bits. */
-static int read_dynamic_clock(int clock, uint64_t *ns)
-{
-	uint32_t id = ~((uint32_t)clock >> 3) & 0x1fffffff;
-	bool is_thread = (clock & 4) != 0;
-	struct task *task;
-
-	if ((clock & 3) == 3 || (clock & 3) > 2)
-		return -EINVAL;
-	if (id == 0) {
-		*ns = is_thread ? sched_thread_run_ns(thread_current()) :
-				  process_run_ns(process_current());
-		return 0;
-	}
-	task = task_lookup(id);
-	if (task == NULL)
-		return -EINVAL;
-	if (is_thread)
-		*ns = sched_thread_run_ns(&task->thread);
-	else
-		*ns = process_run_ns(task->process);
-	task_put(task);
-	return 0;
-}
-
-int clock_read(int clock, uint64_t *ns)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_REALTIME_COARSE:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_TAI:
-		*ns = clock_wall_ns();
-		return 0;
-	case CLOCK_MONOTONIC:
-	case CLOCK_MONOTONIC_RAW:
-	case CLOCK_MONOTONIC_COARSE:
-	case CLOCK_BOOTTIME:
-	case CLOCK_BOOTTIME_ALARM:
-		*ns = clock_ns();
-		return 0;
-	case CLOCK_PROCESS_CPUTIME_ID:
-		*ns = process_run_ns(process_current());
-		return 0;
-	case CLOCK_THREAD_CPUTIME_ID:
-		*ns = sched_thread_run_ns(thread_current());
-		return 0;
-	default:
-		return clock < 0 ? read_dynamic_clock(clock, ns) : -EINVAL;
-	}
-}
-
-uint64_t clock_to_monotonic(int clock, uint64_t ns)
-{
-	uint64_t wall;
-
-	if (clock != CLOCK_REALTIME && clock != CLOCK_REALTIME_ALARM && clock != CLOCK_TAI)
-		return ns;
-	wall = clock_wall_ns();
-	if (ns <= wall)
-		return 0;
-	return clock_ns() + MIN(ns - wall, TIME_NEVER / 2);
-}
-
 /* The timer's clock now; p->lock is not held for processor time. */
-static uint64_t interval_now(const struct interval *t)
+uint64_t interval_now(const struct interval *t)
 {
 	uint64_t user, system;
 
@@ -231,7 +139,7 @@ static void interval_expired_locked(struct interval *t, uint64_t now)
 	interval_arm_locked(t, now);
 }
 
-static void interval_fire(struct timer *timer)
+void interval_fire(struct timer *timer)
 {
 	struct interval *t = container_of(timer, struct interval, timer);
 	uint64_t now = interval_now(t);
@@ -303,7 +211,7 @@ void itimer_signal_taken(struct process *p, int signo, struct abi_siginfo *info)
 
 /* --- setting: process context, mutex held ----------------------------------------------------- */
 
-static uint64_t left_of(const struct interval *t, uint64_t now)
+uint64_t interval_left(const struct interval *t, uint64_t now)
 {
 	if (!t->active && t->interval_ns == 0)
 		return 0;
@@ -312,7 +220,7 @@ static uint64_t left_of(const struct interval *t, uint64_t now)
 	return t->deadline_ns > now ? t->deadline_ns - now : 1;
 }
 
-static void interval_stop(struct interval *t)
+void interval_stop(struct interval *t)
 {
 	irq_state_t state = signal_lock(t->process);
 
@@ -322,7 +230,7 @@ static void interval_stop(struct interval *t)
 }
 
 /* deadline 0: stays off. */
-static void interval_restart(struct interval *t, uint64_t deadline_ns, uint64_t interval_ns)
+void interval_restart(struct interval *t, uint64_t deadline_ns, uint64_t interval_ns)
 {
 	uint64_t now = interval_now(t);
 	irq_state_t state = signal_lock(t->process);
@@ -337,7 +245,7 @@ static void interval_restart(struct interval *t, uint64_t deadline_ns, uint64_t 
 	signal_unlock(t->process, state);
 }
 
-static void interval_init(struct interval *t, struct process *p, int clock, int signo, int id,
+void interval_init(struct interval *t, struct process *p, int clock, int signo, int id,
 			  void (*fire)(struct timer *timer))
 {
 	memset(t, 0, sizeof(*t));
@@ -352,7 +260,7 @@ static void interval_init(struct interval *t, struct process *p, int clock, int 
 }
 
 /* The process's timers, made when first needed; NULL: no memory. */
-static struct itimer *timers_of(struct process *p)
+struct itimer *itimers_of(struct process *p)
 {
 	struct itimer *fresh, *there = load_acquire(&p->itimers);
 	irq_state_t state;
@@ -394,7 +302,7 @@ int itimer_get(int which, uint64_t *value_ns, uint64_t *interval_ns)
 		return 0;
 	t = &timers->fixed[which];
 	mutex_lock(&timers->mutex);
-	*value_ns = left_of(t, interval_now(t));
+	*value_ns = interval_left(t, interval_now(t));
 	*interval_ns = t->interval_ns;
 	mutex_unlock(&timers->mutex);
 	return 0;
@@ -412,14 +320,14 @@ int itimer_set(int which, uint64_t value_ns, uint64_t interval_ns, uint64_t *old
 	*old_value_ns = *old_interval_ns = 0;
 	if (value_ns == 0 && process_current()->itimers == NULL)
 		return 0;
-	timers = timers_of(process_current());
+	timers = itimers_of(process_current());
 	if (timers == NULL)
 		return -ENOMEM;
 	t = &timers->fixed[which];
 	mutex_lock(&timers->mutex);
 	interval_stop(t);
 	now = interval_now(t);
-	*old_value_ns = left_of(t, now);
+	*old_value_ns = interval_left(t, now);
 	*old_interval_ns = t->interval_ns;
 	interval_restart(t, value_ns != 0 ? now + value_ns : 0, interval_ns);
 	mutex_unlock(&timers->mutex);
@@ -434,14 +342,15 @@ static int limit_start(struct process *p)
 
 	if (soft == RLIM_INFINITY && p->itimers == NULL)
 		return 0;
-	timers = timers_of(p);
+	timers = itimers_of(p);
 	if (timers == NULL)
 		return -ENOMEM;
 	t = &timers->fixed[FIXED_LIMIT];
 	mutex_lock(&timers->mutex);
 	interval_stop(t);
-	interval_restart(t, soft == RLIM_INFINITY ? 0 : MAX(soft, 1UL) > TIME_NEVER / NSEC_PER_SEC ? 0 :
-			 MAX(soft, 1UL) * NSEC_PER_SEC, 0);
+	soft = MAX(soft, 1UL);
+	/* RLIM_INFINITY, and what no clock reaches, is no limit. */
+	interval_restart(t, soft > TIME_NEVER / NSEC_PER_SEC ? 0 : soft * NSEC_PER_SEC, 0);
 	mutex_unlock(&timers->mutex);
 	return 0;
 }
@@ -456,204 +365,6 @@ int itimers_inherit(struct process *p)
 	return limit_start(p);
 }
 
-/* --- POSIX timers ----------------------------------------------------------------------------- */
-
-static bool is_timer_clock(int clock)
-{
-	switch (clock) {
-	case CLOCK_REALTIME:
-	case CLOCK_MONOTONIC:
-	case CLOCK_BOOTTIME:
-	case CLOCK_TAI:
-	case CLOCK_REALTIME_ALARM:
-	case CLOCK_BOOTTIME_ALARM:
-	case CLOCK_PROCESS_CPUTIME_ID:
-	case CLOCK_THREAD_CPUTIME_ID:
-		return true;
-	default:
-		return false;
-	}
-}
-
-static int check_event(const struct abi_sigevent *event)
-{
-	struct task *task;
-	int error = 0;
-
-	switch (event->sigev_notify) {
-	case SIGEV_NONE:
-		return 0;
-	case SIGEV_SIGNAL | SIGEV_THREAD_ID:
-		task = task_lookup((uint32_t)event->sigev_un.tid);
-		if (task == NULL || task->process != process_current())
-			error = -EINVAL;
-		if (task != NULL)
-			task_put(task);
-		if (error != 0)
-			return error;
-		break;
-	case SIGEV_SIGNAL:
-	case SIGEV_THREAD:
-		break;
-	default:
-		return -EINVAL;
-	}
-	return event->sigev_signo < 1 || event->sigev_signo > SIGNAL_COUNT ? -EINVAL : 0;
-}
-
-static struct interval *posix_find(struct itimer *timers, int id)
-{
-	struct interval *t;
-
-	list_for_each(t, &timers->posix, node) {
-		if (t->id == id)
-			return t;
-	}
-	return NULL;
-}
-
-static void posix_fill(struct interval *t, const struct abi_sigevent *event)
-{
-	t->entry.info.si_signo = t->signo;
-	t->entry.info.si_code = SI_TIMER;
-	t->entry.info.timer.tid = t->id;
-	if (event != NULL)
-		t->entry.info.timer.value = event->sigev_value;
-	else
-		t->entry.info.timer.value.sival_int = t->id;
-	if (event != NULL && event->sigev_notify == (SIGEV_SIGNAL | SIGEV_THREAD_ID))
-		t->thread_id = (uint32_t)event->sigev_un.tid;
-	if (t->clock == CLOCK_THREAD_CPUTIME_ID)
-		t->thread = task_current();
-}
-
-long posix_timer_create(int clock, const struct abi_sigevent *event)
-{
-	struct process *p = process_current();
-	struct itimer *timers;
-	struct interval *t;
-	irq_state_t state;
-	int error, signo = SIGALRM;
-
-	if (!is_timer_clock(clock))
-		return -EINVAL;
-	error = event != NULL ? check_event(event) : 0;
-	if (error != 0)
-		return error;
-	if (event != NULL)
-		signo = event->sigev_notify == SIGEV_NONE ? 0 : event->sigev_signo;
-	timers = timers_of(p);
-	t = kmalloc(sizeof(*t));
-	if (timers == NULL || t == NULL) {
-		kfree(t);
-		return -EAGAIN;
-	}
-	mutex_lock(&timers->mutex);
-	if (timers->posix_count >= POSIX_TIMERS_MAX) {
-		mutex_unlock(&timers->mutex);
-		kfree(t);
-		return -EAGAIN;
-	}
-	timers->posix_count++;
-	interval_init(t, p, clock, signo, (int)p->posix_timer_next++, interval_fire);
-	posix_fill(t, event);
-	state = signal_lock(p);
-	list_push_back(&timers->posix, &t->node);
-	signal_unlock(p, state);
-	mutex_unlock(&timers->mutex);
-	return t->id;
-}
-
-/* The timer with the mutex held; NULL, without it. */
-static struct interval *posix_lock(int id, struct itimer **timers)
-{
-	struct interval *t;
-
-	*timers = process_current()->itimers;
-	if (*timers == NULL)
-		return NULL;
-	mutex_lock(&(*timers)->mutex);
-	t = posix_find(*timers, id);
-	if (t == NULL)
-		mutex_unlock(&(*timers)->mutex);
-	return t;
-}
-
-int posix_timer_set(int id, int flags, uint64_t value_ns, uint64_t interval_ns,
-		    uint64_t *old_value_ns, uint64_t *old_interval_ns)
-{
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
-	uint64_t now, deadline;
-
-	if (t == NULL)
-		return -EINVAL;
-	interval_stop(t);
-	now = interval_now(t);
-	*old_value_ns = left_of(t, now);
-	*old_interval_ns = t->interval_ns;
-	deadline = (flags & TIMER_ABSTIME) != 0 || value_ns == 0 ? value_ns :
-		   now + MIN(value_ns, TIME_NEVER - now);
-	interval_restart(t, deadline, interval_ns);
-	mutex_unlock(&timers->mutex);
-	return 0;
-}
-
-int posix_timer_get(int id, uint64_t *value_ns, uint64_t *interval_ns)
-{
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
-
-	if (t == NULL)
-		return -EINVAL;
-	*value_ns = left_of(t, interval_now(t));
-	*interval_ns = t->interval_ns;
-	mutex_unlock(&timers->mutex);
-	return 0;
-}
-
-int posix_timer_overrun(int id)
-{
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
-	int overrun;
-
-	if (t == NULL)
-		return -EINVAL;
-	overrun = (int)t->last_overrun;
-	mutex_unlock(&timers->mutex);
-	return overrun;
-}
-
-/* Off the list and out of the signal queue, then freed. */
-static void posix_free(struct itimer *timers, struct interval *t)
-{
-	irq_state_t state;
-
-	interval_stop(t);
-	state = signal_lock(t->process);
-	list_remove(&t->node);
-	if (t->entry.queued) {
-		list_remove(&t->entry.node);
-		t->entry.queued = false;
-	}
-	signal_unlock(t->process, state);
-	timers->posix_count--;
-	kfree(t);
-}
-
-int posix_timer_delete(int id)
-{
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
-
-	if (t == NULL)
-		return -EINVAL;
-	posix_free(timers, t);
-	mutex_unlock(&timers->mutex);
-	return 0;
-}
-
 /* --- the process's life ----------------------------------------------------------------------- */
 
 void itimers_exec(struct process *p)
@@ -665,7 +376,7 @@ void itimers_exec(struct process *p)
 		return;
 	mutex_lock(&timers->mutex);
 	while ((t = list_first(&timers->posix, struct interval, node)) != NULL)
-		posix_free(timers, t);
+		posix_timer_free(timers, t);
 	mutex_unlock(&timers->mutex);
 }
 

@@ -5,19 +5,15 @@
 
 #include "abi/signal.h"
 #include "abi/time.h"
+#include "proc/clock.h"
 #include "proc/task.h"
 
 /* which: ITIMER_*. Values in ns; value 0 disarms. old_* get what was left. -EINVAL, -ENOMEM. */
-must_check int itimer_set(int which, uint64_t value_ns, uint64_t interval_ns, uint64_t *old_value_ns,
-			  uint64_t *old_interval_ns);
+must_check int itimer_set(int which, uint64_t value_ns, uint64_t interval_ns,
+			  uint64_t *old_value_ns, uint64_t *old_interval_ns);
 must_check int itimer_get(int which, uint64_t *value_ns, uint64_t *interval_ns);
 /* The soft RLIMIT_CPU of the current process changed. */
 must_check int itimer_limit_changed(void);
-
-/* Reads a clock of clock_gettime(2); -EINVAL for one that does not exist. */
-must_check int clock_read(int clock, uint64_t *ns);
-/* The monotonic time at which `clock` (REALTIME, MONOTONIC, BOOTTIME, TAI) shows `ns`. */
-uint64_t clock_to_monotonic(int clock, uint64_t ns);
 
 /* POSIX timers of the current process: ids or -errno (-EINVAL, -EAGAIN, -ENOMEM). */
 must_check long posix_timer_create(int clock, const struct abi_sigevent *event);
