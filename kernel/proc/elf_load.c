@@ -105,7 +105,8 @@ static int map_zero_part(struct elf_image *image, struct space *space,
 
 	if (segment->p_filesz == 0)
 		area.start = start = page_round_down(file_end);
-	else if (memory_end > file_end)	/* the page's rest too: ld.so's first allocations rely on it */
+	else if (memory_end > file_end)
+		/* The page's rest too: ld.so's first allocations rely on it. */
 		error = zero_range(space, file_end, start);
 	if (error == 0 && end > start)
 		error = space_map(space, &area, MAP_AT);

@@ -26,7 +26,7 @@
 #define STRINGS_LIMIT (6UL << 20)
 #define STRINGS_LIMIT_MIN (128UL << 10)
 
-/* --- opening ------------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static int check_executable(struct file *file)
 {
@@ -114,7 +114,7 @@ static char *exec_name(int dirfd, const char *name)
 	}
 }
 
-/* --- credentials ------------------------------------------------------------------------------------ */
+/* --- credentials ------------------------------------------------------------------------------ */
 
 static int prepare_cred(struct exec_load *load)
 {
@@ -140,7 +140,7 @@ static int prepare_cred(struct exec_load *load)
 	return 0;
 }
 
-/* --- prepare ---------------------------------------------------------------------------------------- */
+/* --- prepare ---------------------------------------------------------------------------------- */
 
 static int copy_strings(struct exec_load *load, user_addr_t argv, user_addr_t envp)
 {
@@ -229,7 +229,7 @@ static void load_fini(struct exec_load *load)
 	kfree(load->name);
 }
 
-/* --- alone ------------------------------------------------------------------------------------------------ */
+/* --- alone ------------------------------------------------------------------------------------ */
 
 static bool is_alone(struct process *p)
 {
@@ -284,7 +284,7 @@ static void take_over_leader(struct process *p, struct task *self)
 	task_put(leader);
 }
 
-/* --- commit ------------------------------------------------------------------------------------------------ */
+/* --- commit ----------------------------------------------------------------------------------- */
 
 static void set_name(struct task *task, const char *path)
 {
@@ -298,7 +298,7 @@ static void reset_task(struct task *task)
 	task->robust_list = user_addr(0);
 	task->set_child_tid = user_addr(0);
 	task->alt_stack_base = task->alt_stack_size = 0;
-	task->alt_stack_flags = SS_DISABLE;
+	task->alt_stack_flags = 0;
 	task->restart_kind = 0;
 	arch_thread_reset_user(&task->thread.arch);
 }
@@ -401,7 +401,7 @@ int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp
 	return error;
 }
 
-/* --- from the kernel: PID 1 --------------------------------------------------------------------------------- */
+/* --- from the kernel: PID 1 ------------------------------------------------------------------- */
 
 static int add_kernel_strings(struct exec_strings *s, const char *const vector[])
 {

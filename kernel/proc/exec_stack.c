@@ -34,7 +34,8 @@ void exec_place_space(struct exec_load *load)
 	uint64_t gap = process_limit(RLIMIT_STACK);
 	uint64_t stack_random = load->randomize ? BIT64(STACK_RANDOM_BITS) << PAGE_SHIFT : 0;
 
-	space->stack_top = STACK_TOP_MAX - (exec_random_pages(load, STACK_RANDOM_BITS) << PAGE_SHIFT);
+	space->stack_top = STACK_TOP_MAX -
+			   (exec_random_pages(load, STACK_RANDOM_BITS) << PAGE_SHIFT);
 	gap = CLAMP(gap, GAP_MIN, GAP_MAX) + stack_random + (256UL << PAGE_SHIFT);
 	gap = MIN(gap, GAP_MAX);
 	space->mmap_top = page_round_down(STACK_TOP_MAX - gap) -
@@ -81,7 +82,8 @@ static int map_vdso(struct exec_load *load)
 
 struct stack_plan {
 	uint64_t name, environment, arguments, platform, random, pointers;
-	size_t argc, envc, skip;	/* skip: bytes of the user's argv[0] that a script replaces */
+	size_t argc, envc;
+	size_t skip;			/* bytes of the user's argv[0] that a script replaces */
 	size_t prefix_bytes;
 };
 

@@ -73,7 +73,8 @@ bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_acc
 		/* The chosen one must die to free memory: it does not try again here. */
 		return from_user || !read_once(thread->pending_kill);
 	}
-	if (error == -EINTR || error == -ERESTARTSYS)	/* a fatal signal ended the read of a page */
+	/* A fatal signal ended the read of a page. */
+	if (error == -EINTR || error == -ERESTARTSYS)
 		return from_user;
 	if (!from_user)
 		return false;

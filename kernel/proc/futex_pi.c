@@ -14,8 +14,8 @@
 #include "proc/futex.h"
 #include "proc/futex_internal.h"
 
-static struct futex_waiter *first_pi_waiter(struct futex_bucket *bucket, const struct futex_key *key,
-					    bool *more)
+static struct futex_waiter *first_pi_waiter(struct futex_bucket *bucket,
+					    const struct futex_key *key, bool *more)
 {
 	struct futex_waiter *w, *found = NULL;
 
@@ -107,7 +107,8 @@ int futex_lock_pi(user_addr_t address, bool shared, uint64_t deadline_ns, bool t
 			error = 0;
 			continue;
 		}
-		error = wait_event_until(&queue, read_once(w.woken), WAIT_INTERRUPTIBLE, deadline_ns);
+		error = wait_event_until(&queue, read_once(w.woken), WAIT_INTERRUPTIBLE,
+					 deadline_ns);
 		if (futex_waiter_leave(&w))
 			return 0;		/* the word names this task now */
 	}
@@ -208,7 +209,8 @@ void futex_exit_robust(struct task *task)
 			break;
 		entry = next;
 	}
-	if ((head.list_op_pending & ~1UL) != 0)
-		owner_died(task, user_addr((head.list_op_pending & ~1UL) + (uint64_t)head.futex_offset),
+	entry = head.list_op_pending & ~1UL;
+	if (entry != 0)
+		owner_died(task, user_addr(entry + (uint64_t)head.futex_offset),
 			   (head.list_op_pending & 1) != 0);
 }

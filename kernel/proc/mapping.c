@@ -1,6 +1,10 @@
+/*
+ * Mapping a file: the file layer says what an area of it is, vm places the area.
+ */
 #include "proc/mapping.h"
 
-int mapping_add_file(struct space *space, struct file *file, struct area *area, enum map_where where)
+int mapping_add_file(struct space *space, struct file *file, struct area *area,
+		     enum map_where where)
 {
 	int error = file_map(file, area);
 

@@ -22,7 +22,8 @@
 #include "lib/string.h"
 #include "mem/slab.h"
 
-#define MASK_STOP (sigmask_of(SIGSTOP) | sigmask_of(SIGTSTP) | sigmask_of(SIGTTIN) | sigmask_of(SIGTTOU))
+#define MASK_STOP \
+	(sigmask_of(SIGSTOP) | sigmask_of(SIGTSTP) | sigmask_of(SIGTTIN) | sigmask_of(SIGTTOU))
 #define MASK_IGNORED_BY_DEFAULT                                                                   \
 	(sigmask_of(SIGCONT) | sigmask_of(SIGCHLD) | sigmask_of(SIGWINCH) | sigmask_of(SIGURG))
 #define MASK_CORE                                                                                 \
@@ -55,7 +56,7 @@ bool signal_default_is_core(int signo)
 	return (MASK_CORE & sigmask_of(signo)) != 0;
 }
 
-/* --- queues ---------------------------------------------------------------------------------------- */
+/* --- queues ----------------------------------------------------------------------------------- */
 
 void sigqueue_init(struct sigqueue *q)
 {
@@ -143,8 +144,8 @@ static void queue_take(struct sigqueue *q, int signo, struct abi_siginfo *info)
 /* Faults of the task itself come before anything else, then the lowest number. */
 static int lowest_signal(uint64_t mask)
 {
-	uint64_t synchronous = mask & (sigmask_of(SIGSEGV) | sigmask_of(SIGBUS) | sigmask_of(SIGILL) |
-				       sigmask_of(SIGTRAP) | sigmask_of(SIGFPE) | sigmask_of(SIGSYS));
+	uint64_t synchronous = sigmask_of(SIGSEGV) | sigmask_of(SIGBUS) | sigmask_of(SIGILL) |
+			       sigmask_of(SIGTRAP) | sigmask_of(SIGFPE) | sigmask_of(SIGSYS);
 
 	return (int)lowest_bit(synchronous != 0 ? synchronous : mask) + 1;
 }
@@ -166,7 +167,7 @@ int signal_take_locked(struct task *task, uint64_t mask, struct abi_siginfo *inf
 	return signo;
 }
 
-/* --- handlers ---------------------------------------------------------------------------------------- */
+/* --- handlers --------------------------------------------------------------------------------- */
 
 struct sighand *sighand_create(void)
 {
@@ -216,12 +217,13 @@ bool signal_is_ignored(struct process *p, int signo)
 	return ignored;
 }
 
-/* --- waking ---------------------------------------------------------------------------------------------- */
+/* --- waking ----------------------------------------------------------------------------------- */
 
 /*
  * Makes a thread look at its signals: ends its sleep, or interrupts its user mode. pending_signal
- * is stored before the scheduler reads on_cpu; user_return() on the other side reads it with interrupts off, so
- * either it sees the flag or the interrupt arrives after it is back in user mode.
+ * is stored before the scheduler reads on_cpu; user_return() on the other side reads it with
+ * interrupts off, so either it sees the flag or the interrupt arrives after it is back in user
+ * mode.
  */
 void signal_kick(struct thread *thread, bool fatal)
 {
@@ -280,7 +282,7 @@ void signal_kill_process_locked(struct process *p, int status)
 	}
 }
 
-/* --- posting ----------------------------------------------------------------------------------------------- */
+/* --- posting ---------------------------------------------------------------------------------- */
 
 static void flush_everywhere(struct process *p, uint64_t mask)
 {
@@ -437,7 +439,7 @@ int signal_send_group_id(uint32_t pgid, int signo)
 	return error;
 }
 
-/* --- permission ----------------------------------------------------------------------------------------------- */
+/* --- permission ------------------------------------------------------------------------------- */
 
 bool cred_may_signal(const struct cred *mine, const struct cred *theirs)
 {
@@ -471,7 +473,7 @@ int signal_permission(struct process *p, int signo)
 	return error;
 }
 
-/* --- faults ---------------------------------------------------------------------------------------------------- */
+/* --- faults ----------------------------------------------------------------------------------- */
 
 void signal_force(int signo, const struct abi_siginfo *info)
 {

@@ -94,7 +94,7 @@ struct process {
 	int oom_score_adj;
 	bool membarrier_private;		/* registered for membarrier(2) */
 	bool auto_reaped;			/* nobody will wait for it; tree lock */
-	bool unkillable;			/* [I] PID 1: signals without a handler are dropped */
+	bool unkillable;			/* [I] PID 1: drops signals without a handler */
 	uint32_t posix_timer_next;
 	void *ptrace;
 };
@@ -106,9 +106,9 @@ struct task {
 	struct cred *cred;			/* [o] written under process->lock */
 	struct fdtable *fdtable;		/* [o] changed under process->lock */
 	struct fs_state *fs;			/* [o] changed under process->lock */
-	struct space *space_view;		/* thread.space for others: process->lock, not counted */
+	struct space *space_view;		/* process->lock: thread.space, not counted */
 	uint64_t blocked;			/* [o] signal mask; written under sighand->lock */
-	uint64_t real_blocked;			/* while sigtimedwait opens some: what it will be again */
+	uint64_t real_blocked;			/* what it will be again after sigtimedwait */
 	uint64_t saved_mask;			/* sigsuspend, ppoll: restored after delivery */
 	bool restore_mask;
 	struct sigqueue pending;		/* sighand->lock */
@@ -119,7 +119,7 @@ struct task {
 	size_t robust_list_bytes;
 	user_addr_t rseq;
 	uint32_t rseq_bytes, rseq_signature, rseq_cpu;
-	int restart_kind;			/* restart_syscall: which sleep goes on, proc/restart.h */
+	int restart_kind;			/* which sleep restart_syscall goes on with */
 	uint64_t restart_deadline_ns;
 	uint64_t restart_args[4];
 	uint64_t syscall_nr;			/* the call being made; -1 in none */
@@ -140,7 +140,7 @@ struct task {
 	uint64_t minor_faults, major_faults;
 	uint64_t system_estimate_ns;		/* sampled: rusage.c */
 	uint32_t sample_count;
-	bool accounted;				/* in its process's sums of dead ones; process->lock */
+	bool accounted;				/* process->lock: in its sums of dead threads */
 	void (*first_run)(void);		/* PID 1: what it does before user mode */
 	uint32_t fail_nth;			/* failure sweep */
 	void *ptrace;
@@ -184,11 +184,13 @@ struct clone_request {
 must_check long process_clone(const struct clone_request *request, const struct trap_frame *frame);
 /* execve(2): on success the current frame enters the new program. */
 struct exec_request { struct file *file; const char *name; user_addr_t argv, envp; int flags; };
-must_check int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp, int flags);
+must_check int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp,
+			    int flags);
 void process_exit_group(int status) noreturn_fn;	/* wait status encoding */
 void task_exit(int status) noreturn_fn;
 /* PID 1 from the kernel: path and NULL-terminated arguments. */
-must_check int process_start_init(const char *path, const char *const argv[], const char *const envp[]);
+must_check int process_start_init(const char *path, const char *const argv[],
+				  const char *const envp[]);
 void proc_init(void);
 /* procfs: called after a process was reaped, without locks. */
 void process_set_gone_hook(void (*hook)(uint32_t pid));
