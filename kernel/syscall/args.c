@@ -1,3 +1,6 @@
+/*
+ * Times as programs give them: copied in, checked, turned into nanoseconds.
+ */
 #include "syscall/args.h"
 
 #include "abi/errno.h"

@@ -102,7 +102,8 @@ long sys_setgroups(uint64_t size, uint64_t user_list)
 /* --- capabilities ----------------------------------------------------------------------------- */
 
 /* How many data structures the version has; an unknown one is answered with ours. */
-static int check_version(uint64_t user_header, struct abi_cap_user_header *header, unsigned int *parts)
+static int check_version(uint64_t user_header, struct abi_cap_user_header *header,
+			 unsigned int *parts)
 {
 	if (copy_from_user(header, user_addr(user_header), sizeof(*header)) != 0)
 		return -EFAULT;

@@ -16,7 +16,7 @@
 #include "syscall/names.h"
 #include "syscall/syscalls.h"
 
-#define SAMPLE_EVERY 64			/* one call in so many has its time measured: proc/rusage.c */
+#define SAMPLE_EVERY 64			/* one call in so many is measured: proc/rusage.c */
 
 static const char *const names[] = {
 #include "syscall_names.inc"
@@ -45,16 +45,19 @@ static long not_implemented(uint64_t number, const char *table)
 {
 	const char *name = table[0] == '\0' ? syscall_name(number) : NULL;
 
-	if (number < SYSCALL_NUMBER_MAX && bitmap_test(logged, number))
+	/* All numbers that no kernel has count as one. */
+	size_t bit = MIN(number, (uint64_t)SYSCALL_NUMBER_MAX - 1);
+
+	if (bitmap_test(logged, bit))
 		return -ENOSYS;
-	if (number < SYSCALL_NUMBER_MAX)
-		bitmap_set(logged, number);
+	bitmap_set(logged, bit);
 	log_info("%s: system call %s%lu (%s) is not implemented", thread_current()->name, table,
 		 number, name != NULL ? name : "unknown");
 	return -ENOSYS;
 }
 
 #define ARG(i) frame_syscall_arg(frame, (i))
+#define ARG_32(i) ((uint64_t)(uint32_t)frame_syscall_arg(frame, (i)))
 
 static long dispatch(const struct trap_frame *frame, uint64_t number)
 {

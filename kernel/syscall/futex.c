@@ -50,8 +50,9 @@ static long wait(uint64_t address, bool shared, uint32_t value, uint32_t bitset,
 
 long futex_restart(struct task *task)
 {
-	return wait(task->restart_args[0], task->restart_args[2] != 0, (uint32_t)task->restart_args[1],
-		    (uint32_t)task->restart_args[3], task->restart_deadline_ns);
+	return wait(task->restart_args[0], task->restart_args[2] != 0,
+		    (uint32_t)task->restart_args[1], (uint32_t)task->restart_args[3],
+		    task->restart_deadline_ns);
 }
 
 static bool allows_realtime(int command)
@@ -118,8 +119,8 @@ static int waitv_get(uint64_t user_words, size_t count, struct futex_wait_one *w
 
 		if (copy_from_user(&w, user_addr(user_words + i * sizeof(w)), sizeof(w)) != 0)
 			return -EFAULT;
-		if ((w.flags & ~(uint32_t)(FUTEX_32 | FUTEX_PRIVATE_FLAG)) != 0 || w.reserved != 0 ||
-		    (w.flags & FUTEX_32) == 0)
+		if ((w.flags & ~(uint32_t)(FUTEX_32 | FUTEX_PRIVATE_FLAG)) != 0 ||
+		    w.reserved != 0 || (w.flags & FUTEX_32) == 0)
 			return -EINVAL;
 		words[i].address = user_addr(w.uaddr);
 		words[i].value = (uint32_t)w.val;

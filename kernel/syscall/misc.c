@@ -158,8 +158,8 @@ long sys_prlimit64(uint64_t pid, uint64_t resource, uint64_t user_new, uint64_t 
 			error = may_limit(task);
 	}
 	if (error == 0)
-		error = limit_change(task != NULL ? task->process : process_current(), (int)resource,
-				     user_new != 0 ? &fresh : NULL, &old);
+		error = limit_change(task != NULL ? task->process : process_current(),
+				     (int)resource, user_new != 0 ? &fresh : NULL, &old);
 	if (task != NULL)
 		task_put(task);
 	if (error == 0 && user_old != 0)
@@ -337,7 +337,9 @@ long sys_ioprio_set(uint64_t which, uint64_t who, uint64_t priority)
 {
 	int class = (int)priority >> 13, level = (int)priority & 7;
 
-	if (class < 0 || class > 3 || (class == 0 && level != 0) || (int)which < 1 || (int)which > 3)
+	if (class < 0 || class > 3 || (class == 0 && level != 0))
+		return -EINVAL;
+	if ((int)which < 1 || (int)which > 3)
 		return -EINVAL;
 	return class == 1 && !capable(CAP_SYS_ADMIN) && !capable(CAP_SYS_NICE) ? -EPERM : 0;
 }
@@ -374,8 +376,9 @@ long sys_membarrier(uint64_t command, uint64_t flags, uint64_t cpu)
 		return -EINVAL;
 	switch ((int)command) {
 	case 0:
-		return MEMBARRIER_GLOBAL | MEMBARRIER_GLOBAL_EXPEDITED | MEMBARRIER_REGISTER_GLOBAL |
-		       MEMBARRIER_PRIVATE | MEMBARRIER_REGISTER_PRIVATE;
+		return MEMBARRIER_GLOBAL | MEMBARRIER_GLOBAL_EXPEDITED |
+		       MEMBARRIER_REGISTER_GLOBAL | MEMBARRIER_PRIVATE |
+		       MEMBARRIER_REGISTER_PRIVATE;
 	case MEMBARRIER_REGISTER_GLOBAL:
 		return 0;
 	case MEMBARRIER_REGISTER_PRIVATE:

@@ -278,13 +278,28 @@ long sys_msync(uint64_t address, uint64_t bytes, uint64_t flags)
 	uint64_t end;
 	int error;
 
-	if (((int)flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 || (address & ~PAGE_MASK) != 0 ||
-	    ((flags & MS_ASYNC) != 0 && (flags & MS_SYNC) != 0))
+	if (((int)flags & ~(MS_ASYNC | MS_INVALIDATE | MS_SYNC)) != 0 ||
+	    (address & ~PAGE_MASK) != 0)
+		return -EINVAL;
+	if ((flags & MS_ASYNC) != 0 && (flags & MS_SYNC) != 0)
 		return -EINVAL;
 	error = range_get(address, bytes, -ENOMEM, &end);
 	if (error != 0)
 		return error;
 	return end == address ? 0 : space_sync(space_current(), address, end, (int)flags);
+}
+
+/* Each mapping is answered before the next one is looked at: a hole shows only after that. */
+static size_t pages_in_area(uint64_t address)
+{
+	struct space *space = space_current();
+	struct area area;
+	bool found;
+
+	rwlock_read_lock(&space->lock);
+	found = space_find_area(space, address, &area);
+	rwlock_read_unlock(&space->lock);
+	return found && area.start <= address ? (area.end - address) >> PAGE_SHIFT : 1;
 }
 
 long sys_mincore(uint64_t address, uint64_t bytes, uint64_t user_vector)
@@ -304,7 +319,7 @@ long sys_mincore(uint64_t address, uint64_t bytes, uint64_t user_vector)
 	if (out == NULL)
 		return -EAGAIN;
 	while (pages > 0 && error == 0) {
-		size_t n = MIN(pages, PAGE_SIZE);
+		size_t n = MIN(MIN(pages, PAGE_SIZE), pages_in_area(address));
 
 		error = space_mincore(space_current(), address, n, out);
 		if (error == 0)

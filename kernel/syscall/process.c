@@ -39,7 +39,8 @@ long sys_vfork(void)
 }
 
 /* The pidfd, when asked for, goes where the parent's tid would: both at once make no sense. */
-long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid, uint64_t tls)
+long sys_clone(uint64_t flags, uint64_t stack, uint64_t parent_tid, uint64_t child_tid,
+	       uint64_t tls)
 {
 	struct clone_request r = {
 		.flags = (uint32_t)flags & ~(uint64_t)CSIGNAL,
@@ -271,12 +272,12 @@ static int waitid_target(int which, uint64_t id, struct wait_request *r)
 	}
 }
 
-long sys_waitid(uint64_t which, uint64_t id, uint64_t user_info, uint64_t options,
-		uint64_t user_usage)
+static int do_waitid(uint64_t which, uint64_t id, uint64_t options, struct wait_result *result)
 {
 	struct wait_request r = { .options = (int)options };
-	struct wait_result result;
 	int error;
+
+	result->pid = 0;
 
 	if (((int)options & ~(WNOHANG | WNOWAIT | WEXITED | WSTOPPED | WCONTINUED | __WNOTHREAD |
 			      (int)__WCLONE | __WALL)) != 0)
@@ -286,16 +287,27 @@ long sys_waitid(uint64_t which, uint64_t id, uint64_t user_info, uint64_t option
 	error = waitid_target((int)which, id, &r);
 	if (error != 0)
 		return error;
-	error = process_wait(&r, &result);
+	error = process_wait(&r, result);
 	if (r.process != NULL)
 		process_put(r.process);
-	if (error == 0 && result.pid == 0 && (r.options & WNOHANG) != ((int)options & WNOHANG))
-		return -EAGAIN;		/* a nonblocking pidfd */
+	/* A nonblocking pidfd says so by itself. */
+	if (error == 0 && result->pid == 0 && (r.options & WNOHANG) != ((int)options & WNOHANG))
+		return -EAGAIN;
+	return error;
+}
+
+/* siginfo is written, as zeros, also when the call fails. */
+long sys_waitid(uint64_t which, uint64_t id, uint64_t user_info, uint64_t options,
+		uint64_t user_usage)
+{
+	struct wait_result result;
+	int error = do_waitid(which, id, options, &result);
+
 	if (error != 0)
-		return error;
+		result.pid = 0;
 	if (result.pid != 0 && rusage_put(user_usage, &result.usage) != 0)
 		return -EFAULT;
-	return put_wait_info(user_info, &result);
+	return put_wait_info(user_info, &result) != 0 ? -EFAULT : error;
 }
 
 /* --- ids -------------------------------------------------------------------------------------- */
@@ -318,7 +330,7 @@ long sys_getsid(uint64_t pid)
 
 long sys_setpgid(uint64_t pid, uint64_t pgid)
 {
-	if ((int)pgid < 0)
+	if ((int)pgid < 0 || ((int)pgid == 0 && (int)pid < 0))
 		return -EINVAL;
 	return (int)pid < 0 ? -ESRCH : process_set_group((uint32_t)pid, (uint32_t)pgid);
 }

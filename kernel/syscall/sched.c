@@ -300,7 +300,8 @@ long sys_sched_setattr(uint64_t pid, uint64_t user_attr, uint64_t flags)
 	if ((int)attr.sched_policy < 0 || (attr.sched_flags & ~(uint64_t)SCHED_FLAG_ALL) != 0)
 		return -EINVAL;
 	c = (struct policy_change){
-		.policy = (attr.sched_flags & SCHED_FLAG_KEEP_POLICY) != 0 ? -1 : (int)attr.sched_policy,
+		.policy = (attr.sched_flags & SCHED_FLAG_KEEP_POLICY) != 0
+				  ? -1 : (int)attr.sched_policy,
 		.priority = (int)attr.sched_priority,
 		.nice = CLAMP(attr.sched_nice, NICE_MIN, NICE_MAX),
 		.keep_nice = (attr.sched_flags & SCHED_FLAG_KEEP_PARAMS) != 0,
@@ -385,7 +386,7 @@ long sys_sched_getaffinity(uint64_t pid, uint64_t bytes, uint64_t user_mask)
 	uint64_t mask;
 	struct task *task;
 
-	if ((uint32_t)bytes * 8UL < cpu_count || (bytes & 7) != 0)
+	if ((uint32_t)bytes * 8u < cpu_count || (bytes & 7) != 0)
 		return -EINVAL;
 	task = task_get_by_pid(pid);
 	if (task == NULL)

@@ -210,7 +210,8 @@ long sys_rt_sigsuspend(uint64_t user_mask, uint64_t bytes)
 	return error != 0 ? error : signal_suspend(mask);
 }
 
-long sys_rt_sigtimedwait(uint64_t user_set, uint64_t user_info, uint64_t user_timeout, uint64_t bytes)
+long sys_rt_sigtimedwait(uint64_t user_set, uint64_t user_info, uint64_t user_timeout,
+			 uint64_t bytes)
 {
 	uint64_t set, ns, deadline = TIME_NEVER;
 	struct abi_siginfo info;

@@ -43,7 +43,8 @@ long sys_clock_settime(uint64_t clock, uint64_t user_time)
 
 	if ((int)clock != CLOCK_REALTIME)
 		return clock_read((int)clock, &now) != 0 || (int)clock < 0 ||
-		       (int)clock == CLOCK_MONOTONIC || (int)clock > CLOCK_REALTIME ? -EINVAL : -EPERM;
+		       (int)clock == CLOCK_MONOTONIC || (int)clock > CLOCK_REALTIME
+			       ? -EINVAL : -EPERM;
 	error = timespec_get(user_time, &ns);
 	if (error != 0)
 		return error;
@@ -231,18 +232,29 @@ static long sleep_on_process_clock(uint64_t target_ns, bool absolute)
 	return 0;
 }
 
+/* Clocks of processes and threads by number: those of threads cannot be slept on. */
+static int check_sleep_clock(int clock)
+{
+	uint64_t now;
+
+	if (clock < 0)
+		return (clock & 7) == 3 ? -EOPNOTSUPP : 0;
+	if (can_sleep_on(clock) || clock == CLOCK_PROCESS_CPUTIME_ID)
+		return 0;
+	return clock_read(clock, &now) != 0 ? -EINVAL : -EOPNOTSUPP;
+}
+
 long sys_clock_nanosleep(uint64_t clock, uint64_t flags, uint64_t user_time, uint64_t user_rest)
 {
-	uint64_t ns, now;
-	int error;
+	int error = check_sleep_clock((int)clock);
+	uint64_t ns;
 
-	if (clock_read((int)clock, &now) != 0)
-		return -EINVAL;
-	if (!can_sleep_on((int)clock) && (int)clock != CLOCK_PROCESS_CPUTIME_ID)
-		return (int)clock == CLOCK_THREAD_CPUTIME_ID ? -EINVAL : -EOPNOTSUPP;
-	error = timespec_get(user_time, &ns);
+	if (error == 0)
+		error = timespec_get(user_time, &ns);
 	if (error != 0)
 		return error;
+	if ((int)clock < 0)
+		return -EINVAL;
 	if ((int)clock == CLOCK_PROCESS_CPUTIME_ID)
 		return sleep_on_process_clock(ns, (flags & TIMER_ABSTIME) != 0);
 	if ((flags & TIMER_ABSTIME) == 0)
