@@ -32,6 +32,9 @@ void arch_reboot(void) noreturn_fn;
 void arch_stop_this_cpu(void) noreturn_fn;
 void arch_panic_end(void) noreturn_fn;	/* tells the emulator of a panic, else resets */
 void arch_console_write(const char *text, size_t n);	/* polled; used by the log only */
+/* What came in on the console: up to n bytes, 0 when there are none; -ENODEV when it has no input.
+ * Never waits; one caller at a time. */
+must_check long arch_console_read(char *text, size_t n);
 /* Fills pcs[] with return addresses from a frame pointer chain (0: the caller's); count found. */
 size_t arch_backtrace(uint64_t frame_pointer, uint64_t *pcs, size_t max);
 

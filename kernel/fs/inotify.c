@@ -293,11 +293,13 @@ static void inotify_event(struct inode *inode, uint32_t mask, uint32_t cookie, c
 	watches = inode->watches;
 	if (watches != NULL) {
 		/* unlink_watch() frees the head with the last one: the end is found before that. */
-		for (w = list_first(&watches->list, struct watch, inode_node); w != NULL; w = next) {
+		w = list_first(&watches->list, struct watch, inode_node);
+		for (; w != NULL; w = next) {
 			bool last = w->inode_node.next == &watches->list;
 			bool wanted = (w->mask & mask & EVENT_BITS) != 0;
 
-			next = last ? NULL : list_entry(w->inode_node.next, struct watch, inode_node);
+			next = last ? NULL
+				    : list_entry(w->inode_node.next, struct watch, inode_node);
 			if (wanted)
 				send(w->owner, w->id, mask, cookie, name);
 			if (gone || (wanted && (w->mask & IN_ONESHOT) != 0)) {
@@ -421,6 +423,11 @@ static void inotify_release(struct file *file)
 	while ((node = list_pop_front(&in->queue)) != NULL)
 		kfree(list_entry(node, struct event, node));
 	slab_free(inotify_cache, in);
+}
+
+bool inotify_is_file(const struct file *file)
+{
+	return file->ops == &inotify_ops;
 }
 
 static const struct file_ops inotify_ops = {

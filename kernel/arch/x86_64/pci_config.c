@@ -32,7 +32,8 @@ bool arch_has_pci(void)
 
 static uint32_t config_address(uint8_t bus, uint8_t device_function, unsigned int offset)
 {
-	return CONFIG_ENABLE | (uint32_t)bus << 16 | (uint32_t)device_function << 8 | (offset & 0xfc);
+	return CONFIG_ENABLE | (uint32_t)bus << 16 | (uint32_t)device_function << 8 |
+	       (offset & 0xfc);
 }
 
 uint32_t arch_pci_read(uint8_t bus, uint8_t device_function, unsigned int offset,

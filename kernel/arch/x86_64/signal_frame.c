@@ -182,8 +182,10 @@ static int pop_fpu(uint64_t at)
 	return 0;
 }
 
-/* Selectors get the user's privilege, whatever they say; but then 64-bit code and the flat stack are
- * all there is, and others would fault at IRET. Old programs leave ss 0 and do not ask for it. */
+/*
+ * Selectors get the user's privilege, whatever they say; but then 64-bit code and the flat stack
+ * are all there is, and others would fault at IRET. Old programs leave ss 0 and do not ask for it.
+ */
 static bool selectors_ok(const struct abi_ucontext *uc)
 {
 	return (uc->uc_mcontext.cs | 3) == USER_CS &&

@@ -305,8 +305,8 @@ static long master_open_peer(struct tty *tty, uint64_t flags)
 	error = path_base_get(AT_FDCWD, name, &base);
 	if (error != 0)
 		return error;
-	error = file_open(&base.ctx, name, (int)flags & (O_ACCMODE | O_NOCTTY | O_CLOEXEC | O_NONBLOCK),
-			  0, &file);
+	flags &= O_ACCMODE | O_NOCTTY | O_CLOEXEC | O_NONBLOCK;
+	error = file_open(&base.ctx, name, (int)flags, 0, &file);
 	path_base_put(&base);
 	return error != 0 ? error : fd_add(file, (flags & O_CLOEXEC) != 0);
 }

@@ -39,7 +39,8 @@ void tty_send_signals(struct tty *tty, tty_signals_t signals)
 
 int tty_check_foreground(struct tty *tty, int signo)
 {
-	if (session_current_tty() != tty || process_current_group_id() == read_once(tty->foreground))
+	if (session_current_tty() != tty ||
+	    process_current_group_id() == read_once(tty->foreground))
 		return 0;
 	return job_stop_background(signo);
 }

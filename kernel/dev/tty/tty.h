@@ -70,7 +70,8 @@ typedef uint64_t tty_signals_t;
 
 void ldisc_init_termios(struct abi_termios2 *t);
 /* One byte from the master. False: no room now, nothing was done. */
-bool ldisc_receive(struct tty *tty, unsigned char byte, tty_signals_t *signals) REQUIRES(&tty->lock);
+bool ldisc_receive(struct tty *tty, unsigned char byte, tty_signals_t *signals)
+	REQUIRES(&tty->lock);
 /* One byte of a program's output, with OPOST. False: no room. */
 bool ldisc_output(struct tty *tty, unsigned char byte) REQUIRES(&tty->lock);
 /* Bytes for the reader: up to n, at most one line when canonical. *eof: a VEOF ended it. */

@@ -238,7 +238,8 @@ static bool changes_terminal(unsigned int command)
 
 long tty_ioctl_common(struct tty *tty, unsigned int command, uint64_t arg)
 {
-	const size_t old_bytes = sizeof(struct abi_termios), new_bytes = sizeof(struct abi_termios2);
+	const size_t old_bytes = sizeof(struct abi_termios);
+	const size_t new_bytes = sizeof(struct abi_termios2);
 
 	switch (command) {
 	case TCGETS:

@@ -16,7 +16,7 @@
 struct virtio_port {
 	uint32_t id;				/* [I] */
 	struct virtqueue *rx, *tx;		/* [I] */
-	struct list_head received;		/* rx->lock: buffers with unread bytes, oldest first */
+	struct list_head received;		/* rx->lock: buffers not all read, oldest first */
 	struct mutex read_mutex, write_mutex;
 	struct wait_queue wait;			/* readers, writers and pollers */
 	uint32_t in_flight;			/* tx->lock: requests the device has not finished */

@@ -29,7 +29,7 @@ struct ovl_super {
 	struct mutex copy_mutex;		/* copy-ups, one at a time */
 	char *lower_text, *upper_text, *work_text;	/* for /proc/mounts */
 	struct spinlock inodes_lock;
-	struct list_head inodes;		/* inodes_lock: those with an upper of several names */
+	struct list_head inodes;		/* inodes_lock: whose upper has several names */
 };
 
 /*

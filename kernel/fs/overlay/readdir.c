@@ -130,7 +130,9 @@ static int inspect(struct ovl_listing *l, struct dentry *part, struct list_head 
 static int read_part(struct ovl_listing *l, struct mount *mount, struct dentry *part, bool upper,
 		     bool merged)
 {
-	struct collector c = { .context.emit = collect, .listing = l, .part = part, .upper = upper };
+	struct collector c = {
+		.context.emit = collect, .listing = l, .part = part, .upper = upper
+	};
 	struct list_head *last = l->entries.prev;
 	struct path path = { mount, part };
 	struct file *file;

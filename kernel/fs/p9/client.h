@@ -84,7 +84,11 @@ must_check int p9_rename(struct p9_client *c, uint32_t from, const char *old, si
 			 uint32_t to, const char *name, size_t length);
 must_check int p9_readlink(struct p9_client *c, uint32_t fid, char **out);	/* kmalloc'ed */
 must_check int p9_fsync(struct p9_client *c, uint32_t fid, bool data_only);
-struct p9_statfs { uint32_t type, bsize; uint64_t blocks, bfree, bavail, files, ffree; uint32_t namelen; };
+struct p9_statfs {
+	uint32_t type, bsize;
+	uint64_t blocks, bfree, bavail, files, ffree;
+	uint32_t namelen;
+};
 must_check int p9_statfs(struct p9_client *c, uint32_t fid, struct p9_statfs *out);
 void p9_clunk(struct p9_client *c, uint32_t fid);
 /* Whole pages; bytes moved (a short read is the end of the file) or -errno. */
@@ -93,4 +97,5 @@ must_check ssize_t p9_read_pages(struct p9_client *c, uint32_t fid, uint64_t off
 must_check ssize_t p9_write_pages(struct p9_client *c, uint32_t fid, uint64_t offset,
 				  struct page *const *pages, size_t bytes);
 /* Directory entries from `offset` into `page`; bytes valid, 0 at the end. */
-must_check ssize_t p9_readdir(struct p9_client *c, uint32_t fid, uint64_t offset, struct page *page);
+must_check ssize_t p9_readdir(struct p9_client *c, uint32_t fid, uint64_t offset,
+			      struct page *page);

@@ -134,8 +134,10 @@ int p9_check_reply(struct p9_buffer *b, size_t bytes, enum p9_type type, uint16_
 
 	b->at = 0;
 	b->bad = false;
-	/* What a device says that it wrote may be more than there is room for, and for a read it is:
-	 * the data is elsewhere. */
+	/*
+	 * What a device says that it wrote may be more than there is room for, and for a read it
+	 * is: the data is elsewhere.
+	 */
 	if (bytes < b->capacity)
 		b->capacity = bytes;
 	size = p9_get32(b);

@@ -14,7 +14,7 @@
 struct proc_subject {
 	uint32_t pid, tid;		/* 0: not below /proc/PID; tid: the task shown */
 	int fd;				/* below fd/ and fdinfo/ */
-	uint64_t start_ns;		/* of the process: tells it from a later one with this pid */
+	uint64_t start_ns;		/* of the process: another one with this pid differs */
 };
 
 struct proc_entry;

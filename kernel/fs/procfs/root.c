@@ -291,7 +291,8 @@ static void put_flags(struct text *out, uint32_t flags)
 {
 	text_printf(out, "%s%s%s%s%s", flags & MS_RDONLY ? "ro" : "rw",
 		    flags & MS_NOSUID ? ",nosuid" : "", flags & MS_NODEV ? ",nodev" : "",
-		    flags & MS_NOEXEC ? ",noexec" : "", flags & MS_NOATIME ? ",noatime" : ",relatime");
+		    flags & MS_NOEXEC ? ",noexec" : "",
+		    flags & MS_NOATIME ? ",noatime" : ",relatime");
 }
 
 static void put_mount(void *arg, const struct mount *mount)

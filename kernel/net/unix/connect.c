@@ -199,7 +199,8 @@ int unix_accept(struct socket *s, bool nonblocking, struct socket **out)
 			return -EINVAL;
 		if (nonblocking)
 			return -EAGAIN;
-		error = wait_event_until(&s->wait, accept_possible(u), WAIT_INTERRUPTIBLE, deadline);
+		error = wait_event_until(&s->wait, accept_possible(u), WAIT_INTERRUPTIBLE,
+					 deadline);
 		if (error != 0)
 			return error == -ETIMEDOUT ? -EAGAIN : error;
 	}

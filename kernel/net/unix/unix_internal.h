@@ -19,7 +19,7 @@
 
 enum unix_state { UNIX_UNCONNECTED, UNIX_LISTENING, UNIX_CONNECTED, UNIX_CLOSED };
 
-#define UNIX_PACKET_MAX (32 * 1024UL)	/* of a stream; datagrams are one packet whatever its size */
+#define UNIX_PACKET_MAX (32 * 1024UL)	/* of a stream; a datagram is one packet of any size */
 #define UNIX_DATAGRAM_QUEUE 10		/* datagrams waiting: net.unix.max_dgram_qlen of Linux */
 
 struct unix_name {			/* counted; immutable */
@@ -46,10 +46,10 @@ struct unix_socket {
 	uint8_t state;				/* enum unix_state */
 	bool receive_shut, send_shut;
 	bool reset;				/* the peer went with our data unread */
-	struct unix_socket *peer;		/* counted; stream: the other end; datagram: default */
+	struct unix_socket *peer;		/* counted; a stream's other end, or the default */
 	struct list_head packets;
 	size_t queued_bytes, queued_packets;
-	struct list_head waiting;		/* listener: connections to accept, by accept_node */
+	struct list_head waiting;		/* a listener's to accept, by accept_node */
 	uint32_t waiting_count, backlog;
 	/* unix_mutex */
 	struct unix_name *name;			/* counted; NULL: unbound */
@@ -114,5 +114,6 @@ long unix_ioctl(struct socket *s, unsigned int command, uint64_t arg);
 
 /* gc.c: files in flight */
 void unix_files_sent(struct unix_packet *p);		/* p enters a queue */
-void unix_files_taken(struct unix_packet *p);		/* its files leave for a receiver or are dropped */
+/* Its files leave for a receiver, or are dropped. */
+void unix_files_taken(struct unix_packet *p);
 void unix_collect_garbage(void);			/* may sleep */
