@@ -40,17 +40,6 @@ static void file_cred_put(const struct vfs_cred *vfs)
 	cred_put(cred_of(vfs));
 }
 
-/* RLIMIT_FSIZE; the kernel's own threads have none. */
-static uint64_t file_size_limit(void)
-{
-	return thread_current()->space != NULL ? process_limit(RLIMIT_FSIZE) : UINT64_MAX;
-}
-
-static void file_size_exceeded(void)
-{
-	(void)signal_send_task(task_current(), SIGXFSZ, NULL);
-}
-
 void proc_init(void)
 {
 	pid_init();
@@ -58,7 +47,6 @@ void proc_init(void)
 	signal_caches_init();
 	futex_init();
 	file_set_cred_hooks(file_cred_get, file_cred_put);
-	file_set_size_limit(file_size_limit, file_size_exceeded);
 }
 
 void process_set_root(const struct path *root)

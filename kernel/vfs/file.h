@@ -124,9 +124,6 @@ must_check int file_open_special(struct inode *inode, struct file *file);
 /* proc counts credentials: file->cred is get(cred) from open to release. */
 void file_set_cred_hooks(const struct vfs_cred *(*get)(const struct vfs_cred *cred),
 			 void (*put)(const struct vfs_cred *cred));
-/* proc's: how far the current program may make files grow, and what happens when it tries
- * (RLIMIT_FSIZE, SIGXFSZ). */
-void file_set_size_limit(uint64_t (*limit)(void), void (*exceeded)(void));
 /* epoll's: called once when the last descriptor of a watched file is gone. */
 extern void (*file_epoll_release)(struct file *file);
 

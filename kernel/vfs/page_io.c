@@ -22,15 +22,6 @@
 
 #define FILE_OFFSET_MAX INT64_MAX
 
-static uint64_t (*size_limit)(void);
-static void (*size_exceeded)(void);
-
-void file_set_size_limit(uint64_t (*limit)(void), void (*exceeded)(void))
-{
-	size_limit = limit;
-	size_exceeded = exceeded;
-}
-
 /* ---- reading --------------------------------------------------------------------------------- */
 
 /* Up to n bytes of one page into `to`: bytes moved or -errno. */
@@ -135,8 +126,6 @@ static ssize_t write_piece(struct object *object, struct iobuf *from, uint64_t p
 /* Under the inode's mutex, from *pos on, which it advances. */
 static ssize_t write_locked(struct object *object, struct iobuf *from, loff_t *pos)
 {
-	uint64_t limit = size_limit != NULL ? MIN(size_limit(), (uint64_t)FILE_OFFSET_MAX)
-					    : FILE_OFFSET_MAX;
 	ssize_t done = 0, moved = 0;
 
 	if ((uint64_t)*pos > object->size_bytes)
@@ -144,15 +133,14 @@ static ssize_t write_locked(struct object *object, struct iobuf *from, loff_t *p
 	while (from->left > 0) {
 		uint64_t at = (uint64_t)*pos;
 
-		if (at >= limit) {
-			if (limit < FILE_OFFSET_MAX && done == 0)
-				size_exceeded();
+		if (at >= FILE_OFFSET_MAX) {
 			moved = -EFBIG;
 			break;
 		}
 		if (done > 0 && thread_current()->pending_kill)
 			break;
-		moved = write_piece(object, from, at, MIN((uint64_t)from->left, limit - at));
+		moved = write_piece(object, from, at, MIN((uint64_t)from->left,
+							  FILE_OFFSET_MAX - at));
 		if (moved < 0)
 			break;
 		*pos += moved;
