@@ -4,7 +4,7 @@
  * The same static binary runs on Tine and on Linux. It mounts what programs expect, finds the port
  * to the launcher (port.c), takes the START frame, makes the root (mounts.c), starts the command
  * (spawn.c), carries its streams (session.c), reports how it ended, and powers the machine off.
- * Without a launcher (an image booted by itself) it gives a shell on the console (main.c).
+ * Without a launcher (an image booted by itself) it gives a shell on the console (console.c).
  */
 #pragma once
 
@@ -86,6 +86,9 @@ int spawn(struct port *port, const struct command *command, struct child *child)
 void session_run(struct port *port, const struct child *child, struct protocol_exit *result);
 /* Must be called before the first child exists. */
 void session_init(void);
+
+/* Runs `argv`, or what suits the console when that is empty, and waits for its end. */
+void console_run(struct port *port, char **argv);
 
 /* The machine ends here. */
 _Noreturn void power_off(void);

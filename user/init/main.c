@@ -8,13 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/reboot.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 /* The port needs an answer from the host to have a name; more than this means there is none. */
@@ -52,38 +49,6 @@ static void open_console(void)
 		dup2(fd, i);
 	if (fd > 2)
 		close(fd);
-}
-
-static void run_on_console(char **argv)
-{
-	static char *shell[] = { "/bin/sh", "-l", NULL };
-	static char *environment[] = {
-		"HOME=/root", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-		"TERM=vt100", "USER=root", NULL,
-	};
-	pid_t pid = fork();
-	int status;
-
-	if (pid < 0)
-		fatal("fork");
-	if (pid == 0) {
-		setsid();
-		ioctl(0, TIOCSCTTY, 1);
-		signal(SIGPIPE, SIG_DFL);
-		if (!argv[0])
-			argv = shell;
-		if (chdir("/root") < 0)
-			(void)!chdir("/");
-		execve(argv[0], argv, environment);
-		fprintf(stderr, "init: %s: %s\n", argv[0], strerror(errno));
-		_exit(127);
-	}
-	for (pid_t ended = 0; ended != pid; ) {
-		ended = waitpid(-1, &status, 0);
-		if (ended < 0 && errno != EINTR)
-			break;
-	}
-	sync();
 }
 
 /* Waits for START and returns a copy that lives as long as the command. */
@@ -147,6 +112,6 @@ int main(int argc, char **argv)
 	if (strcmp(argv[0], "/bin/console") != 0 && port_open(&port, PORT_WAIT_MS))
 		serve_launcher();
 	else
-		run_on_console(argv + 1);
+		console_run(&port, argv + 1);
 	power_off();
 }

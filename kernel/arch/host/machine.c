@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "abi/errno.h"
 #include "arch/arch_up.h"
 #include "arch/host/host_internal.h"
 #include "core/assert.h"
@@ -195,6 +196,7 @@ void arch_reboot(void) { exit(0); }
 void arch_stop_this_cpu(void) { host_fail("a processor was stopped"); }
 void arch_panic_end(void) { abort(); }
 void arch_console_write(const char *text, size_t n) { fwrite(text, 1, n, stderr); }
+long arch_console_read(char *text, size_t n) { return -ENODEV; }
 size_t arch_backtrace(uint64_t frame_pointer, uint64_t *pcs, size_t max) { return 0; }
 void arch_init_machine(void) { }
 void arch_start_processors(void) { }

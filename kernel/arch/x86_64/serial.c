@@ -4,12 +4,14 @@
  */
 #include "arch/x86_64/serial.h"
 
+#include "abi/errno.h"
 #include "arch/arch_down.h"
 #include "arch/x86_64/cpu.h"
 
 #define PORT 0x3f8
 #define LINE_STATUS 5
 #define TRANSMITTER_EMPTY 0x20
+#define DATA_READY 1
 #define FIFO 16
 #define PATIENCE 1000000
 
@@ -54,4 +56,15 @@ void arch_console_write(const char *text, size_t n)
 		outb(PORT, (uint8_t)text[i]);
 		room--;
 	}
+}
+
+long arch_console_read(char *text, size_t n)
+{
+	size_t done = 0;
+
+	if (!present)
+		return -ENODEV;
+	while (done < n && (inb(PORT + LINE_STATUS) & DATA_READY) != 0)
+		text[done++] = (char)inb(PORT);
+	return (long)done;
 }

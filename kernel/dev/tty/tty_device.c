@@ -1,23 +1,61 @@
 /*
  * The device numbers of terminals: /dev/tty, /dev/console, /dev/ptmx and the slaves.
  *
- * The console is the kernel's log: what a program writes there is logged, a line at a time, and
- * there is nothing to read.
+ * The console is the kernel's log: what a program writes there is logged. What comes in on the
+ * log's serial port can be read, as it is. Nobody is told when something comes: a reader that waits
+ * asks the port every CONSOLE_POLL_NS.
  */
 #include "abi/errno.h"
+#include "abi/fcntl.h"
 #include "abi/poll.h"
 #include "abi/stat.h"
+#include "arch/arch_down.h"
+#include "core/clock.h"
 #include "core/klog.h"
 #include "dev/tty/tty.h"
 #include "fs/devfs/devfs.h"
 #include "lib/device_number.h"
 #include "proc/job.h"
+#include "sched/mutex.h"
+#include "sched/wait.h"
 #include "vfs/chardev.h"
 #include "vfs/poll.h"
 
+#define CONSOLE_POLL_NS (20 * NSEC_PER_MSEC)
+
+static struct mutex console_mutex;		/* readers of the port */
+
+/* Bytes, 0 when none has come; -ENODEV when none ever will. */
+static long console_take(char *text, size_t n)
+{
+	long got;
+
+	mutex_lock(&console_mutex);
+	got = arch_console_read(text, n);
+	mutex_unlock(&console_mutex);
+	return got;
+}
+
 static ssize_t console_read(struct file *file, struct iobuf *to, loff_t *pos)
 {
-	return 0;
+	char text[64];
+	size_t n = to->left < sizeof(text) ? to->left : sizeof(text);
+	struct wait_queue pause;
+	long got;
+	int error;
+
+	wait_queue_init(&pause);
+	while ((got = console_take(text, n)) == 0 && n > 0) {
+		if ((file->flags & O_NONBLOCK) || to->nonblocking)
+			return -EAGAIN;
+		error = wait_event_until(&pause, false, WAIT_INTERRUPTIBLE,
+					 clock_ns() + CONSOLE_POLL_NS);
+		if (error != 0 && error != -ETIMEDOUT)
+			return error;
+	}
+	if (got <= 0)
+		return 0;
+	return iobuf_put(to, text, (size_t)got) > 0 ? got : -EFAULT;
 }
 
 static ssize_t console_write(struct file *file, struct iobuf *from, loff_t *pos)
@@ -39,7 +77,7 @@ static ssize_t console_write(struct file *file, struct iobuf *from, loff_t *pos)
 
 static uint32_t console_poll(struct file *file, struct poll_table *table)
 {
-	return POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+	return POLLOUT | POLLWRNORM;
 }
 
 static const struct file_ops console_ops = {
@@ -100,6 +138,7 @@ void tty_init(void)
 		{ "tty", 0666, 0 }, { "console", 0600, 1 }, { "ptmx", 0666, 2 },
 	};
 
+	mutex_init(&console_mutex);
 	chardev_register(&fixed_devices);
 	chardev_register(&slave_devices);
 	for (size_t i = 0; i < sizeof(nodes) / sizeof(nodes[0]); i++) {
