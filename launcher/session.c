@@ -6,7 +6,7 @@
  * as a pipe takes without blocking. The host's input is read only as far as our own credit goes.
  *
  * A signal to the launcher is forwarded to the program. Before the program exists, or the third
- * time, it ends the machine instead.
+ * time, it ends the machine instead; after SIGTERM or SIGHUP the program has TERM_GRACE_MS to end.
  */
 #include "session.h"
 
@@ -29,6 +29,7 @@
 #define END_GRACE_MS	1000
 /* So many signals of the ending kind, and the machine ends whatever the guest makes of them. */
 #define SIGNALS_MAX	3
+#define TERM_GRACE_MS	10000
 #define CREDIT_PORTION	(PROTOCOL_WINDOW / 4)
 
 extern char **environ;
@@ -53,6 +54,7 @@ struct session {
 	uint8_t source_stream;
 	uint32_t source_credit;
 	uint64_t deadline_ms;	/* 0: none */
+	bool terminating;	/* the deadline is that of a forwarded SIGTERM or SIGHUP */
 	struct sink sinks[STREAM_COUNT];	/* that of stdin is not used */
 };
 
@@ -335,6 +337,17 @@ static void take_frame(const struct protocol_head *head, const uint8_t *payload)
 	}
 }
 
+/* A program that was told to go, or a guest that hangs, does not keep the launcher for ever. */
+static void start_term_grace(void)
+{
+	const uint64_t end = now_ms() + TERM_GRACE_MS;
+
+	if (session.deadline_ms && session.deadline_ms <= end)
+		return;
+	session.deadline_ms = end;
+	session.terminating = true;
+}
+
 /* True when the machine must end for it. */
 static bool take_signal(int number)
 {
@@ -356,6 +369,8 @@ static bool take_signal(int number)
 		if (!session.hello || session.exited || ++session.signal_count >= SIGNALS_MAX)
 			return true;
 		wire_send(&session.wire, PROTOCOL_SIGNAL, 0, &signal, sizeof(signal));
+		if (number == SIGTERM || number == SIGHUP)
+			start_term_grace();
 		return false;
 	}
 }
@@ -456,7 +471,7 @@ enum session_end session_run(struct emulator *emulator, const struct options *op
 			break;
 		}
 		if (session.deadline_ms && now_ms() >= session.deadline_ms) {
-			end = SESSION_TIMEOUT;
+			end = session.terminating ? SESSION_INTERRUPTED : SESSION_TIMEOUT;
 			break;
 		}
 		/* What the machine sent before it ended is in the socket: end after it was read. */
