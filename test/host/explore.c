@@ -13,9 +13,9 @@
  * switches at a quarter of the points.
  *
  * Each schedule starts from the same state: the program's own data (.data and .bss, so all of the
- * kernel's) is put back as it was at the call of explore(), when every processor was idle; the
- * explorer's memory is elsewhere. Weak memory order is not modelled: operations take effect in the
- * order of the program.
+ * kernel's) and explore_memory are put back as they were at the call of explore(), when every
+ * processor was idle; the explorer's own memory is elsewhere. Weak memory order is not modelled:
+ * operations take effect in the order of the program.
  */
 #include <setjmp.h>
 #include <stdio.h>
@@ -53,12 +53,14 @@ struct explorer {
 	int lowest;
 	uint32_t change_at[16];
 	uint32_t typical_length;
-	char *snapshot;
+	char *snapshot, *memory_snapshot;
 	jmp_buf failed_on_main;
 	bool on_main;
 };
 
 static struct explorer *x;		/* its memory is not part of the snapshot */
+void *explore_memory;
+size_t explore_memory_bytes;
 
 /* --- the program's data ---------------------------------------------------------------------- */
 
@@ -72,12 +74,20 @@ static void copy_raw(void *to, const void *from, size_t n)
 
 static size_t data_bytes(void) { return (size_t)(_end - __data_start); }
 
+static void snapshot_take(void)
+{
+	x->memory_snapshot = malloc(explore_memory_bytes + 1);
+	copy_raw(x->snapshot, __data_start, data_bytes());
+	copy_raw(x->memory_snapshot, explore_memory, explore_memory_bytes);
+}
+
 static void snapshot_restore(void)
 {
 	struct explorer *keep = x;
 
 	copy_raw(__data_start, keep->snapshot, data_bytes());
 	x = keep;
+	copy_raw(explore_memory, x->memory_snapshot, explore_memory_bytes);
 }
 
 /* --- choices --------------------------------------------------------------------------------- */
@@ -350,6 +360,7 @@ static void run_all(void)
 		if (x->result.failed) {
 			describe_failure();
 			snapshot_restore();
+			setenv("TINE_EXPLORE_FAILED", "1", 1);
 			return;
 		}
 		snapshot_restore();
@@ -364,8 +375,13 @@ static void run_all(void)
 
 struct explore_result explore(const struct scenario *s, const struct explore_options *o)
 {
-	struct explore_result result;
+	struct explore_result result = { .failed = true };
 
+	/* The stacks of the idle threads are not what they were. */
+	if (getenv("TINE_EXPLORE_FAILED") != NULL) {
+		printf("# %s: not explored after an earlier failure\n", s->name);
+		return result;
+	}
 	x = calloc(1, sizeof(*x));
 	x->scenario = s;
 	x->options = *o;
@@ -375,12 +391,13 @@ struct explore_result explore(const struct scenario *s, const struct explore_opt
 	x->snapshot = malloc(data_bytes());
 	x->on_main = true;
 	host_fail_hook = failed;
-	copy_raw(x->snapshot, __data_start, data_bytes());
+	snapshot_take();
 	run_all();
 	result = x->result;
 	free(x->decisions);
 	free(x->prefix);
 	free(x->snapshot);
+	free(x->memory_snapshot);
 	free(x);
 	x = NULL;
 	host_fail_hook = NULL;

@@ -40,6 +40,10 @@ struct explore_result explore(const struct scenario *s, const struct explore_opt
 /* The same in a child process, for what is to fail, even in the sanitiser: true when it did. */
 bool explore_fails(const struct scenario *s, const struct explore_options *o);
 
+/* More than .data and .bss that is the kernel's state: the memory of the virtual machine. */
+extern void *explore_memory;
+extern size_t explore_memory_bytes;
+
 /* --- threads (virtual.c) --------------------------------------------------------------------- */
 
 /* A kernel thread on the processors of the mask (0: all), not started. Counted: a scenario has

@@ -86,7 +86,7 @@ TEST(a_referenced_thread_may_be_woken_at_any_time)
 	explore_random(&s, 3000);
 }
 
-/* --- a wake-up while the sleeper is on its way out, and an idle processor to take it ---------- */
+/* --- a wake-up while the sleeper is on its way out, and an idle processor to take it --------- */
 
 static struct wait_queue leave_queue;
 static bool leave_ready;

@@ -97,6 +97,18 @@ static bool walk(uint64_t address, bool write, struct tlb_entry *out)
 	return true;
 }
 
+/* An interrupt comes before or after an instruction: a walk and the access that asked for it are
+ * not parted, though other processors go on. */
+static bool walk_uninterrupted(uint64_t address, bool write, struct tlb_entry *out)
+{
+	bool enabled = host_irq_flag[cpu_id()], found;
+
+	host_irq_flag[cpu_id()] = false;
+	found = walk(address, write, out);
+	host_irq_flag[cpu_id()] = enabled;
+	return found;
+}
+
 /* Where the byte lies now; NULL: the access faults. */
 static uint8_t *translate(uint64_t address, bool write)
 {
@@ -105,7 +117,7 @@ static uint8_t *translate(uint64_t address, bool write)
 	if (host_tlb_on && e->frame != NULL && e->page == page_round_down(address) &&
 	    (!write || e->writable))
 		return e->frame + address % PAGE_SIZE;
-	if (!walk(address, write, &fresh))
+	if (!walk_uninterrupted(address, write, &fresh))
 		return NULL;
 	*tlb_slot(address) = fresh;
 	return fresh.frame + address % PAGE_SIZE;

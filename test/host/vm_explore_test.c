@@ -1,0 +1,349 @@
+/*
+ * Do processors that share a space ever see stale memory, or write to memory that is another's?
+ *
+ * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c arch/host/memory.c
+ * links: arch/host/user_memory.c
+ * links: core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c
+ * links: core/fail_point.c lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
+ * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
+ * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
+ * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
+ * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c
+ * links: vm/object_store.c vm/ptable.c
+ * links: vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c vm/space_fork.c
+ * links: vm/space_map.c
+ * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
+ * helpers: vm_explore_world.c virtual.c explore.c
+ *
+ * Programs are kernel threads that use user memory by a software walk with a TLB per processor.
+ */
+#include "abi/errno.h"
+#include "core/user_copy.h"
+#include "host_test.h"
+#include "mem/page.h"
+#include "vm/space.h"
+#include "vm_explore_world.h"
+
+#define A 0x400000UL
+#define B 0x800000UL
+#define SHARED_WORD 4
+
+static struct space *parent, *child;
+static uint32_t flag;
+
+static void map_page(struct space *s, uint64_t address)
+{
+	struct area what = { .start = address, .end = address + PAGE_SIZE,
+			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE };
+
+	HOST_EXPECT(space_map(s, &what, MAP_AT) == 0);
+}
+
+static uint32_t load(uint64_t address)
+{
+	uint32_t value;
+
+	HOST_EXPECT(user_load32(user_addr(address), &value) == 0);
+	return value;
+}
+
+static void store(uint64_t address, uint32_t value)
+{
+	HOST_EXPECT(user_store32(user_addr(address), value) == 0);
+}
+
+static uint32_t look(struct space *s, uint64_t address)
+{
+	uint32_t value;
+
+	HOST_EXPECT(space_read(s, address, &value, sizeof(value)) == sizeof(value));
+	return value;
+}
+
+static uint32_t programs;
+static void (*at_the_end)(void);	/* by the last program: a shoot-down needs a sender */
+
+/* The thread's own reference goes with it. */
+static void leave(void)
+{
+	space_switch_current(NULL);
+	if (__atomic_sub_fetch(&programs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	at_the_end();
+	page_drain_caches();		/* tables kept for reuse are not leaked ones */
+}
+
+static void spawn_in(cpu_mask_t mask, const char *name, void (*entry)(void *arg))
+{
+	programs++;
+	space_get(parent);
+	host_spawn(mask, name, entry, NULL);
+}
+
+/* A space with a page that holds 1, written by nobody's processor. */
+static void make_parent(void)
+{
+	uint32_t one = 1;
+
+	flag = 0;
+	programs = 0;
+	child = NULL;
+	parent = space_create();
+	HOST_EXPECT(parent != NULL);
+	map_page(parent, A);
+	HOST_EXPECT(space_write(parent, A, &one, sizeof(one), false) == sizeof(one));
+}
+
+static uint64_t used_before;
+
+static uint64_t used_pages(void)
+{
+	struct page_stats s;
+
+	page_stats_get(&s);
+	return s.anon + s.table + s.cache;
+}
+
+static void check_nothing_left(void)
+{
+	HOST_EXPECT(used_pages() == used_before);
+}
+
+/* --- both copy one page on write ------------------------------------------------------------- */
+
+static void write_first_word(void *arg)
+{
+	space_switch_current(parent);
+	(void)load(A);
+	store(A, 2);
+	store_release(&flag, 1);
+	HOST_EXPECT(load(A) == 2);
+	leave();
+}
+
+static void write_second_word(void *arg)
+{
+	space_switch_current(parent);
+	(void)load(A);
+	arch_schedule_point();
+	if (load_acquire(&flag))
+		HOST_EXPECT(load(A) == 2);
+	store(A + SHARED_WORD, 3);
+	HOST_EXPECT(load(A + SHARED_WORD) == 3);
+	if (load_acquire(&flag))
+		HOST_EXPECT(load(A) == 2);
+	leave();
+}
+
+static void end_copy(void)
+{
+	HOST_EXPECT(look(parent, A) == 2 && look(parent, A + SHARED_WORD) == 3);
+	HOST_EXPECT(look(child, A) == 1 && look(child, A + SHARED_WORD) == 0);
+	space_put(parent);
+	space_put(child);
+}
+
+static void setup_copy(void)
+{
+	at_the_end = end_copy;
+	used_before = used_pages();
+	make_parent();
+	HOST_EXPECT(space_fork(parent, &child) == 0);
+	spawn_in(1u << 0, "first", write_first_word);
+	spawn_in(1u << 1, "second", write_second_word);
+}
+
+TEST(two_writers_copy_a_shared_page_once)
+{
+	const struct scenario s = { "copy", setup_copy, check_nothing_left, 0 };
+
+	world_boot_once(2);
+	explore_all(&s, 1);
+	explore_random(&s, 600);
+}
+
+/* --- fork while the other writes ------------------------------------------------------------- */
+
+static void fork_parent(void *arg)
+{
+	space_switch_current(parent);
+	HOST_EXPECT(space_fork(parent, &child) == 0);
+	store_release(&flag, 1);
+	leave();
+}
+
+static bool wrote_after;
+
+static void write_around_fork(void *arg)
+{
+	space_switch_current(parent);
+	store(A, 5);
+	wrote_after = load_acquire(&flag);
+	store(A, 6);
+	leave();
+}
+
+static void end_fork(void)
+{
+	uint32_t seen = look(child, A);
+
+	HOST_EXPECT(look(parent, A) == 6);
+	HOST_EXPECT(seen == 1 || seen == 5 || (seen == 6 && !wrote_after));
+	space_put(parent);
+	space_put(child);
+}
+
+static void setup_fork(void)
+{
+	at_the_end = end_fork;
+	used_before = used_pages();
+	make_parent();
+	spawn_in(1u << 0, "forks", fork_parent);
+	spawn_in(1u << 1, "writes", write_around_fork);
+}
+
+TEST(a_child_sees_nothing_written_after_the_fork)
+{
+	const struct scenario s = { "fork", setup_fork, check_nothing_left, 0 };
+
+	world_boot_once(2);
+	explore_all(&s, 1);
+	explore_random(&s, 600);
+}
+
+/* --- unmap while the other uses the page ----------------------------------------------------- */
+
+static void unmap_and_reuse(void *arg)
+{
+	space_switch_current(parent);
+	HOST_EXPECT(space_unmap(parent, A, A + PAGE_SIZE) == 0);
+	store_release(&flag, 1);
+	/* The frame comes back for another page: nobody writes to it through the old address. */
+	store(B, 7);
+	for (int i = 0; i < 3; i++) {
+		arch_schedule_point();
+		HOST_EXPECT(load(B) == 7);
+	}
+	leave();
+}
+
+static void write_while_it_lasts(void *arg)
+{
+	space_switch_current(parent);
+	for (int i = 0; i < 3; i++) {
+		bool gone = load_acquire(&flag);
+		int error = user_store32(user_addr(A), 0xdead);
+
+		HOST_EXPECT(error == 0 || error == -EFAULT);
+		HOST_EXPECT(!gone || error == -EFAULT);
+	}
+	leave();
+}
+
+static void end_unmap(void)
+{
+	space_put(parent);
+}
+
+static void setup_unmap(void)
+{
+	at_the_end = end_unmap;
+	used_before = used_pages();
+	make_parent();
+	map_page(parent, B);
+	spawn_in(1u << 0, "unmaps", unmap_and_reuse);
+	spawn_in(1u << 1, "writes", write_while_it_lasts);
+}
+
+TEST(an_unmapped_page_is_out_of_reach_when_unmap_returns)
+{
+	const struct scenario s = { "unmap", setup_unmap, check_nothing_left, 0 };
+
+	world_boot_once(2);
+	explore_all(&s, 1);
+	explore_random(&s, 600);
+}
+
+/* --- protect against write ------------------------------------------------------------------- */
+
+static void protect_page(void *arg)
+{
+	uint32_t seen;
+
+	space_switch_current(parent);
+	HOST_EXPECT(space_protect(parent, A, A + PAGE_SIZE, AREA_READ) == 0);
+	seen = load(A);
+	arch_schedule_point();
+	HOST_EXPECT(load(A) == seen);
+	leave();
+}
+
+static void write_twice(void *arg)
+{
+	space_switch_current(parent);
+	for (uint32_t i = 0; i < 2; i++)
+		(void)!user_store32(user_addr(A), 10 + i);
+	leave();
+}
+
+static void setup_protect(void)
+{
+	at_the_end = end_unmap;
+	used_before = used_pages();
+	make_parent();
+	spawn_in(1u << 0, "protects", protect_page);
+	spawn_in(1u << 1, "writes", write_twice);
+}
+
+TEST(a_protected_page_does_not_change_any_more)
+{
+	const struct scenario s = { "protect", setup_protect, check_nothing_left, 0 };
+
+	world_boot_once(2);
+	explore_all(&s, 1);
+	explore_random(&s, 600);
+}
+
+/* --- the last user leaves while a fork of it dies -------------------------------------------- */
+
+static void fork_and_drop(void *arg)
+{
+	struct space *c;
+
+	space_switch_current(parent);
+	HOST_EXPECT(space_fork(parent, &c) == 0);
+	store(A, 8);
+	space_put(c);
+	HOST_EXPECT(load(A) == 8);
+	leave();
+}
+
+static void fork_write_in_child(void *arg)
+{
+	struct space *c;
+
+	space_switch_current(parent);
+	HOST_EXPECT(space_fork(parent, &c) == 0);
+	space_switch_current(c);
+	store(A, 9);
+	HOST_EXPECT(load(A) == 9);
+	leave();
+}
+
+static void setup_storm(void)
+{
+	at_the_end = end_unmap;
+	used_before = used_pages();
+	make_parent();
+	spawn_in(1u << 0, "drops", fork_and_drop);
+	spawn_in(1u << 1, "child", fork_write_in_child);
+}
+
+TEST(spaces_that_share_tables_end_in_any_order)
+{
+	const struct scenario s = { "end", setup_storm, check_nothing_left, 0 };
+
+	world_boot_once(2);
+	explore_all(&s, 1);
+	explore_random(&s, 600);
+}

@@ -1,0 +1,61 @@
+/*
+ * All of mem/, sched/ and vm/ on explored virtual processors: memory that each schedule starts from
+ * anew, stacks with room for the sanitiser, and faults that go to the thread's space.
+ */
+#include "vm_explore_world.h"
+
+#include "arch/arch_up.h"
+#include "core/cmdline.h"
+#include "mem/kstack.h"
+#include "mem/page.h"
+#include "vm/space.h"
+
+#define MEMORY_BYTES (6UL << 20)
+#define STACKS_KEPT 32
+
+static char *kept[STACKS_KEPT];
+static unsigned int kept_count;
+
+void *kstack_allocate(void)
+{
+	char *top = kept_count != 0 ? kept[--kept_count] : host_stack_allocate();
+
+	return top == NULL ? NULL : top - KSTACK_SIZE;
+}
+
+void kstack_free(void *stack)
+{
+	if (kept_count < STACKS_KEPT)
+		kept[kept_count++] = (char *)stack + KSTACK_SIZE;
+}
+
+void kstack_init(void) { }
+size_t kstack_reap(void) { return 0; }
+const char *cmdline_get(const char *key) { return NULL; }
+
+bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_access access,
+		      bool from_user, uint64_t error_code)
+{
+	int si_code;
+
+	return thread_current()->space != NULL &&
+	       space_fault(thread_current()->space, address, access, &si_code) == 0;
+}
+
+void world_boot_once(uint32_t cpus)
+{
+	static bool booted;
+
+	if (booted)
+		return;
+	booted = true;
+	host_memory_init(MEMORY_BYTES);
+	mem_init();
+	boot_once(cpus);
+	space_init();
+	/* So that no schedule needs a new one, which the snapshot does not know. */
+	for (unsigned int i = 0; i < STACKS_KEPT / 2; i++)
+		kept[kept_count++] = host_stack_allocate();
+	explore_memory = phys_to_virt(phys(0));
+	explore_memory_bytes = MEMORY_BYTES + (1UL << 20);
+}
