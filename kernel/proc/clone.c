@@ -361,11 +361,12 @@ static int may_commit_locked(struct clone_plan *plan)
 	return 0;
 }
 
-static void link_process_locked(struct clone_plan *plan)
+static void link_process_locked(struct clone_plan *plan) REQUIRES(&process_tree_lock)
 {
 	struct process *p = plan->process, *self = process_current();
 	struct process *parent = (plan->request->flags & CLONE_PARENT) != 0 ? self->parent : self;
 
+	assert_held(&process_tree_lock);
 	process_link_locked(p, parent);
 	process_set_group_locked(p, self->group);
 	p->leader = plan->child;

@@ -175,11 +175,13 @@ static struct abi_siginfo exit_info(const struct process *p)
 
 /* Tells the parent of a zombie; true when nobody will wait and it was reaped. */
 static bool announce_zombie_locked(struct process *p, struct sigqueue_entry *entry)
+	REQUIRES(&process_tree_lock)
 {
 	struct abi_siginfo info = exit_info(p);
 	bool ignored = p->parent != NULL && p->exit_signal == SIGCHLD &&
 		       parent_ignores_children(p->parent);
 
+	assert_held(&process_tree_lock);
 	process_notify_parent_locked(p, p->exit_signal, entry, &info);
 	if (!ignored)
 		return false;
@@ -187,10 +189,11 @@ static bool announce_zombie_locked(struct process *p, struct sigqueue_entry *ent
 	return true;
 }
 
-static struct process *find_reaper_locked(struct process *p)
+static struct process *find_reaper_locked(struct process *p) REQUIRES(&process_tree_lock)
 {
 	struct process *up;
 
+	assert_held(&process_tree_lock);
 	for (up = p->parent; up != NULL; up = up->parent) {
 		if (up->is_subreaper && up->state == PROCESS_RUNNING)
 			return up;
@@ -202,10 +205,12 @@ static struct process *find_reaper_locked(struct process *p)
 /* A group whose last connection to the session's job control goes away: its stopped members would
  * stay so for ever. POSIX: SIGHUP and SIGCONT. */
 static void hang_up_orphaned_group_locked(struct process_group *g, struct process *ignoring)
+	REQUIRES(&process_tree_lock)
 {
 	bool has_stopped = false;
 	struct process *p;
 
+	assert_held(&process_tree_lock);
 	if (g == NULL || !group_is_orphaned_locked(g, ignoring))
 		return;
 	list_for_each(p, &g->members, group_node)
@@ -231,10 +236,12 @@ static void send_death_signals_locked(struct process *child)
 /* Children go to the reaper. Those that were zombies are announced to it; reaped ones are
  * collected on `dead`. */
 static void give_children_away_locked(struct process *p, struct list_head *dead)
+	REQUIRES(&process_tree_lock)
 {
 	struct process *reaper = find_reaper_locked(p);
 	struct process *child, *next;
 
+	assert_held(&process_tree_lock);
 	list_for_each_safe(child, next, &p->children, sibling_node) {
 		list_remove(&child->sibling_node);
 		child->parent = reaper;

@@ -311,8 +311,9 @@ static uint32_t capacity_for(size_t fd)
 	return (uint32_t)capacity;
 }
 
-static int reserve_locked(struct fdtable *t, size_t from, size_t limit)
+static int reserve_locked(struct fdtable *t, size_t from, size_t limit) REQUIRES(&t->lock)
 {
+	assert_held(&t->lock);
 	for (;;) {
 		struct fd_body *body = t->body;
 		size_t fd = bitmap_find_clear(body->used, body->capacity,
@@ -431,10 +432,12 @@ int fd_close(int fd)
 /* Puts a counted file at `to`, whatever was there. */
 static int replace_locked(struct fdtable *t, int to, struct file *file, bool close_on_exec,
 			  struct file **old)
+	REQUIRES(&t->lock)
 {
 	struct fd_body *body;
 	int error = fd_body_make_private_locked(t, capacity_for((size_t)to));
 
+	assert_held(&t->lock);
 	if (error != 0)
 		return error;
 	body = t->body;

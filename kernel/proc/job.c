@@ -34,10 +34,11 @@ static struct process_group *group_create(uint32_t id)
 	return g;
 }
 
-static void session_put_locked(struct session *s)
+static void session_put_locked(struct session *s) REQUIRES(&process_tree_lock)
 {
 	struct pid_entry *entry;
 
+	assert_held(&process_tree_lock);
 	if (!refcount_put(&s->references))
 		return;
 	entry = pid_find_locked(s->id);
@@ -86,7 +87,9 @@ void process_set_group_locked(struct process *p, struct process_group *g)
 
 /* Publishes a new group in a session and moves p into it. */
 static void group_start_locked(struct process_group *g, struct session *s, struct process *p)
+	REQUIRES(&process_tree_lock)
 {
+	assert_held(&process_tree_lock);
 	refcount_get(&s->references);
 	g->session = s;
 	pid_find_locked(g->id)->group = g;
@@ -150,21 +153,24 @@ static int may_set_group_locked(struct process *p, struct process *self)
 	return 0;
 }
 
-static struct process *find_process_locked(uint32_t pid)
+static struct process *find_process_locked(uint32_t pid) REQUIRES(&process_tree_lock)
 {
 	struct pid_entry *entry = pid_find_locked(pid);
 
+	assert_held(&process_tree_lock);
 	if (entry == NULL || entry->task == NULL || entry->task->process->pid != pid)
 		return NULL;
 	return entry->task->process;
 }
 
 static int set_group_locked(struct process *p, uint32_t pgid, struct process_group **fresh)
+	REQUIRES(&process_tree_lock)
 {
 	struct process *self = process_current();
 	struct process_group *g;
 	int error = may_set_group_locked(p, self);
 
+	assert_held(&process_tree_lock);
 	if (error != 0)
 		return error;
 	g = group_find_locked(pgid);

@@ -169,7 +169,6 @@ struct task *task_create(void)
 	sigqueue_init(&task->pending);
 	task->syscall_nr = (uint64_t)-1;
 	task->timer_slack_ns = 50000;
-	task->alt_stack_flags = 2;	/* SS_DISABLE */
 	return task;
 }
 

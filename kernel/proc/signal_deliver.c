@@ -407,6 +407,9 @@ int signal_set_alt_stack(struct task *task, uint64_t sp, uint64_t base, uint64_t
 {
 	uint32_t mode = flags & ~SS_AUTODISARM;
 
+	if (base == task->alt_stack_base && size == task->alt_stack_size &&
+	    flags == task->alt_stack_flags)
+		return 0;
 	if (on_alternate_stack(task, sp) && (task->alt_stack_flags & SS_AUTODISARM) == 0)
 		return -EPERM;
 	if (mode != 0 && mode != SS_DISABLE && mode != SS_ONSTACK)

@@ -30,6 +30,9 @@
 	(sigmask_of(SIGQUIT) | sigmask_of(SIGILL) | sigmask_of(SIGTRAP) | sigmask_of(SIGABRT) |   \
 	 sigmask_of(SIGFPE) | sigmask_of(SIGSEGV) | sigmask_of(SIGBUS) | sigmask_of(SIGSYS) |     \
 	 sigmask_of(SIGXCPU) | sigmask_of(SIGXFSZ))
+#define MASK_FAULTS                                                                               \
+	(sigmask_of(SIGSEGV) | sigmask_of(SIGBUS) | sigmask_of(SIGILL) | sigmask_of(SIGTRAP) |    \
+	 sigmask_of(SIGFPE) | sigmask_of(SIGSYS))
 #define SIGNAL_REALTIME_FIRST 32
 
 static struct slab_cache *entry_cache, *sighand_cache;
@@ -144,8 +147,7 @@ static void queue_take(struct sigqueue *q, int signo, struct abi_siginfo *info)
 /* Faults of the task itself come before anything else, then the lowest number. */
 static int lowest_signal(uint64_t mask)
 {
-	uint64_t synchronous = sigmask_of(SIGSEGV) | sigmask_of(SIGBUS) | sigmask_of(SIGILL) |
-			       sigmask_of(SIGTRAP) | sigmask_of(SIGFPE) | sigmask_of(SIGSYS);
+	uint64_t synchronous = mask & MASK_FAULTS;
 
 	return (int)lowest_bit(synchronous != 0 ? synchronous : mask) + 1;
 }

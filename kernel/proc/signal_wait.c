@@ -141,6 +141,10 @@ static void kill_one_locked(struct kill_request *r, struct process *p)
 	if (p->state == PROCESS_REAPED || p->group == NULL)
 		return;
 	r->found++;
+	if (r->signo < 0 || r->signo > SIGNAL_COUNT) {
+		r->error = -EINVAL;
+		return;
+	}
 	if (!permitted_locked(p, r->signo)) {
 		r->error = -EPERM;
 		return;
@@ -153,18 +157,20 @@ static void kill_one_locked(struct kill_request *r, struct process *p)
 	signal_unlock(p, state);
 }
 
-static size_t group_size_locked(uint32_t pgid)
+static size_t group_size_locked(uint32_t pgid) REQUIRES(&process_tree_lock)
 {
 	struct process_group *g = group_find_locked(pgid);
 
+	assert_held(&process_tree_lock);
 	return g != NULL ? list_length(&g->members) : 0;
 }
 
-static void kill_group_locked(struct kill_request *r, uint32_t pgid)
+static void kill_group_locked(struct kill_request *r, uint32_t pgid) REQUIRES(&process_tree_lock)
 {
 	struct process_group *g = group_find_locked(pgid);
 	struct process *p;
 
+	assert_held(&process_tree_lock);
 	if (g == NULL)
 		return;
 	list_for_each(p, &g->members, group_node)
@@ -186,7 +192,8 @@ static void kill_all_locked(struct kill_request *r)
 static int kill_many(uint32_t pgid, int signo, const struct abi_siginfo *info)
 {
 	struct kill_request r = { .signo = signo, .info = info };
-	size_t need = signo == 0 ? 0 : 8;
+	bool sends = signo > 0 && signo <= SIGNAL_COUNT;
+	size_t need = sends ? 8 : 0;
 
 	list_init(&r.entries);
 	for (;;) {
@@ -197,7 +204,7 @@ static int kill_many(uint32_t pgid, int signo, const struct abi_siginfo *info)
 
 		state = spin_lock_irqsave(&process_tree_lock);
 		size = pgid != 0 ? group_size_locked(pgid) : list_length(&process_all);
-		if (signo == 0 || !enough || size <= r.entry_count) {
+		if (!sends || !enough || size <= r.entry_count) {
 			if (pgid != 0)
 				kill_group_locked(&r, pgid);
 			else
@@ -212,7 +219,7 @@ static int kill_many(uint32_t pgid, int signo, const struct abi_siginfo *info)
 		sigqueue_entry_free(entries_take(&r));
 	if (r.found == 0)
 		return -ESRCH;
-	return r.allowed > 0 || pgid == 0 ? 0 : r.error;
+	return r.allowed > 0 || (pgid == 0 && r.error != -EINVAL) ? 0 : r.error;
 }
 
 static int kill_process(uint32_t pid, int signo, const struct abi_siginfo *info)
@@ -230,19 +237,18 @@ static int kill_process(uint32_t pid, int signo, const struct abi_siginfo *info)
 		process_get(p);
 		task_put(task);
 	}
-	error = signal_permission(p, signo);
+	error = signo < 0 || signo > SIGNAL_COUNT ? -EINVAL : signal_permission(p, signo);
 	if (error == 0 && signo != 0)
 		error = signal_send_process(p, signo, info);
 	process_put(p);
 	return error;
 }
 
+/* As on Linux a wrong number is found out by the first receiver: without one it is -ESRCH. */
 int signal_kill(int pid, int signo, const struct abi_siginfo *info)
 {
 	if (pid == INT32_MIN)
 		return -ESRCH;
-	if (signo < 0 || signo > SIGNAL_COUNT)
-		return -EINVAL;
 	if (pid > 0)
 		return kill_process((uint32_t)pid, signo, info);
 	if (pid == -1)
@@ -256,10 +262,9 @@ int signal_kill_task(uint32_t tgid, uint32_t tid, int signo, const struct abi_si
 	struct task *task = task_lookup(tid);
 	int error = -ESRCH;
 
-	if (signo < 0 || signo > SIGNAL_COUNT)
-		error = -EINVAL;
-	else if (task != NULL && (tgid == 0 || task->process->pid == tgid))
-		error = signal_permission(task->process, signo);
+	if (task != NULL && (tgid == 0 || task->process->pid == tgid))
+		error = signo < 0 || signo > SIGNAL_COUNT ? -EINVAL :
+			signal_permission(task->process, signo);
 	if (error == 0 && signo != 0)
 		error = signal_send_task(task, signo, info);
 	if (task != NULL)

@@ -40,9 +40,11 @@ static void result_begin(struct wait_result *result, struct process *child)
 /* A zombie's facts; reaped unless the caller only looks. *reaped is to be dropped unlocked. */
 static void take_zombie_locked(const struct wait_request *r, struct process *child,
 			       struct wait_result *result, struct process **reaped)
+	REQUIRES(&process_tree_lock)
 {
 	int status = child->exit_status;
 
+	assert_held(&process_tree_lock);
 	result_begin(result, child);
 	result->status = status;
 	if ((status & 0x7f) == 0) {
@@ -87,10 +89,12 @@ static bool take_stop_locked(const struct wait_request *r, struct process *child
 /* 1: found; 0: there are such children, none has changed; -ECHILD. */
 static int scan_locked(const struct wait_request *r, struct wait_result *result,
 		       struct process **reaped)
+	REQUIRES(&process_tree_lock)
 {
 	struct process *child;
 	int found = -ECHILD;
 
+	assert_held(&process_tree_lock);
 	list_for_each(child, &process_current()->children, sibling_node) {
 		if (!is_asked_for(r, child))
 			continue;

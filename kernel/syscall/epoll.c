@@ -46,18 +46,23 @@ long sys_epoll_ctl(uint64_t epfd, uint64_t operation, uint64_t fd, uint64_t user
 	return result;
 }
 
+static long wait_on(struct file *epoll, uint64_t events, int max, uint64_t deadline)
+{
+	if (max <= 0 || max > (int)(INT32_MAX / sizeof(struct abi_epoll_event)))
+		return -EINVAL;
+	if (!user_range_ok(user_addr(events), (size_t)max * sizeof(struct abi_epoll_event)))
+		return -EFAULT;
+	return epoll_wait_events(epoll, user_addr(events), max, deadline);
+}
+
 static long wait_until(uint64_t epfd, uint64_t events, uint64_t max, uint64_t deadline)
 {
 	struct fd_ref ref;
 	long result;
 
-	if ((int)max <= 0 || (int)max > (int)(INT32_MAX / sizeof(struct abi_epoll_event)))
-		return -EINVAL;
-	if (!user_range_ok(user_addr(events), (size_t)(int)max * sizeof(struct abi_epoll_event)))
-		return -EFAULT;
 	if (!fd_get((int)epfd, &ref))
 		return -EBADF;
-	result = epoll_wait_events(ref.file, user_addr(events), (int)max, deadline);
+	result = wait_on(ref.file, events, (int)max, deadline);
 	fd_put(&ref);
 	return result == -ERESTARTSYS ? -EINTR : result;
 }

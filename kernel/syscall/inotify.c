@@ -8,6 +8,10 @@
 #include "syscall/syscalls.h"
 #include "syscall/user_path.h"
 
+#define KNOWN_BITS                                                                                \
+	(IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED | IN_ONLYDIR | IN_DONT_FOLLOW |  \
+	 IN_EXCL_UNLINK | IN_MASK_ADD | IN_MASK_CREATE | IN_ISDIR | IN_ONESHOT)
+
 long sys_inotify_init1(uint64_t flags)
 {
 	struct file *file = NULL;
@@ -42,13 +46,15 @@ long sys_inotify_add_watch(uint64_t fd, uint64_t name, uint64_t mask)
 	struct fd_ref ref;
 	long result;
 
-	if (((uint32_t)mask & (IN_ALL_EVENTS | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)) == 0)
-		return -EINVAL;
-	if (((uint32_t)mask & (IN_MASK_ADD | IN_MASK_CREATE)) == (IN_MASK_ADD | IN_MASK_CREATE))
+	if (((uint32_t)mask & KNOWN_BITS) == 0)
 		return -EINVAL;
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
-	result = add_watch(ref.file, name, (uint32_t)mask);
+	if (!inotify_is_file(ref.file) ||
+	    ((uint32_t)mask & (IN_MASK_ADD | IN_MASK_CREATE)) == (IN_MASK_ADD | IN_MASK_CREATE))
+		result = -EINVAL;
+	else
+		result = add_watch(ref.file, name, (uint32_t)mask);
 	fd_put(&ref);
 	return result;
 }

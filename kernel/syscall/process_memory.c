@@ -89,12 +89,43 @@ static long move_all(struct space *space, const struct abi_iovec *remote, size_t
 	return done;
 }
 
+static bool is_empty(const struct abi_iovec *v, uint64_t count)
+{
+	for (uint64_t i = 0; i < count; i++) {
+		if (v[i].iov_len != 0)
+			return false;
+	}
+	return true;
+}
+
+/* Nothing to move is no question to the other process, not even whether it is there. */
+static long move_remote(uint64_t pid, struct iobuf *local, uint64_t remote, uint64_t count,
+			bool write)
+{
+	struct abi_iovec *theirs;
+	struct space *space;
+	long result;
+
+	if (local->left == 0)
+		return 0;
+	result = remote_get(remote, count, &theirs);
+	if (result != 0)
+		return result;
+	if (!is_empty(theirs, count)) {
+		result = space_of_pid(pid, &space);
+		if (result == 0) {
+			result = move_all(space, theirs, count, local, write);
+			space_put(space);
+		}
+	}
+	kfree(theirs);
+	return result;
+}
+
 static long process_vm(uint64_t pid, uint64_t local, uint64_t local_count, uint64_t remote,
 		       uint64_t remote_count, uint64_t flags, bool write)
 {
 	struct user_iovec mine;
-	struct abi_iovec *theirs;
-	struct space *space;
 	long result;
 
 	if (flags != 0)
@@ -102,15 +133,7 @@ static long process_vm(uint64_t pid, uint64_t local, uint64_t local_count, uint6
 	result = user_iovec_get(&mine, local, local_count);
 	if (result != 0)
 		return result;
-	result = remote_get(remote, remote_count, &theirs);
-	if (result == 0) {
-		result = space_of_pid(pid, &space);
-		if (result == 0) {
-			result = move_all(space, theirs, remote_count, &mine.io, write);
-			space_put(space);
-		}
-		kfree(theirs);
-	}
+	result = move_remote(pid, &mine.io, remote, remote_count, write);
 	user_iovec_put(&mine);
 	return result;
 }

@@ -32,6 +32,7 @@ int user_iovec_get(struct user_iovec *v, uint64_t address, uint64_t count)
 {
 	int error;
 
+	count = (uint32_t)count;		/* as Linux: the upper half is not looked at */
 	if (count > UIO_MAXIOV)
 		return -EINVAL;
 	v->pieces = v->fast;
