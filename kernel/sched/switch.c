@@ -97,7 +97,8 @@ void thread_first_switch_done(void)
 
 static void note_switched_in(struct thread *t, uint64_t now)
 {
-	uint64_t waited = now - t->runnable_since_ns;
+	/* The waker's clock may be a little ahead of this processor's. */
+	uint64_t waited = now > t->runnable_since_ns ? now - t->runnable_since_ns : 0;
 
 	t->exec_start_ns = now;
 	t->dispatched_ns = now;
