@@ -217,7 +217,10 @@ uint64_t interval_left(const struct interval *t, uint64_t now)
 		return 0;
 	if (t->deadline_ns == 0)
 		return 0;
-	return t->deadline_ns > now ? t->deadline_ns - now : 1;
+	if (t->deadline_ns > now)
+		return t->deadline_ns - now;
+	/* 0 would say that it is off; one without a signal goes off by the clock alone. */
+	return t->signo == 0 && t->interval_ns == 0 ? 0 : 1;
 }
 
 void interval_stop(struct interval *t)

@@ -30,7 +30,8 @@ static char state_of(struct process *p, struct task *t)
 		return 'Z';
 	if (t->thread.state == THREAD_DEAD)
 		return 'X';
-	if (p->stopped && t->thread.state == THREAD_SLEEPING)
+	/* Also one that is still on its way to sleep: the parent has been told already. */
+	if (read_once(p->stopped) && !read_once(t->exiting))
 		return 'T';
 	if (t->thread.state == THREAD_SLEEPING)
 		return t->thread.wait_mode == WAIT_UNINTERRUPTIBLE ? 'D' : 'S';
