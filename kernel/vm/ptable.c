@@ -68,6 +68,7 @@
 #include "vm/ptable.h"
 
 #include "abi/errno.h"
+#include "core/schedule_point.h"
 #include "vm/ptable_internal.h"
 
 /* --- allocation ------------------------------------------------------------------------------- */
@@ -122,6 +123,7 @@ static void table_drop_entries(struct page *table)
 void ptable_put(struct page *table)
 {
 	ASSERT(table->kind == PAGE_TABLE);
+	schedule_point();
 	if (atomic32_sub_acq_rel(&table->count, 1) != 0)
 		return;
 	table_drop_entries(table);
@@ -178,7 +180,9 @@ static void table_copy(struct page *from, struct page *to)
 	to->present = from->present;
 	to->groups = from->groups;
 	to->resident = from->resident;
+	schedule_point();
 	atomic32_or(&from->flags, PAGE_STALE_WRITE);
+	schedule_point();
 }
 
 static bool child_is_writable_in_place(pte_t e, unsigned int level)
@@ -227,6 +231,7 @@ static int child_own(struct page *table, uint64_t address, struct gather *g,
 	}
 	if (!pte_is_none(e)) {
 		child = pte_page(e);
+		schedule_point();
 		if (page_count(child) == 1) {
 			if ((atomic32_load(&child->flags) & PAGE_STALE_WRITE) != 0)
 				table_sweep(child);
