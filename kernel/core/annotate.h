@@ -1,5 +1,5 @@
 /*
- * Locks and contexts in prototypes, checked by clang's thread-safety analysis (tools/check-tsa);
+ * Locks and contexts in prototypes, checked by clang's thread-safety analysis (make check-tsa);
  * empty under gcc.
  *
  * preempt_off and irq_off are contexts written as capabilities: a function that may sleep says

@@ -35,6 +35,7 @@
 
 /* Sleeps on q without the mutex; it is held again on return. 0 or -ERESTARTSYS. */
 static int pipe_sleep(struct pipe *p, struct wait_queue *q, uint32_t *waiting)
+	REQUIRES(&p->mutex)
 {
 	struct wait_entry entry;
 	int error;
@@ -185,6 +186,7 @@ static ssize_t packet_in(struct pipe *p, struct iobuf *from, size_t n)
 
 /* `room` is what writers had before bytes went out: taken after any sleep, in which it changes. */
 static ssize_t read_locked(struct pipe *p, struct file *file, struct iobuf *to, uint64_t *room)
+	REQUIRES(&p->mutex)
 {
 	int error = 0;
 
@@ -230,6 +232,7 @@ static ssize_t pipe_read(struct file *file, struct iobuf *to, loff_t *pos)
 /* ---- writing --------------------------------------------------------------------------------- */
 
 static ssize_t write_locked(struct pipe *p, struct file *file, struct iobuf *from)
+	REQUIRES(&p->mutex)
 {
 	bool packets = (read_once(file->flags) & O_DIRECT) != 0;
 	/* What must go in at once; more than that goes in as room comes. */

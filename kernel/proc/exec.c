@@ -303,13 +303,25 @@ static void reset_task(struct task *task)
 	arch_thread_reset_user(&task->thread.arch);
 }
 
+/* What signal_lock() holds is given back by name: the process's handlers change in between. */
+static void replace_handlers(struct process *p, struct sighand *handlers) NO_LOCK_ANALYSIS
+{
+	irq_state_t state = signal_lock(p);
+	struct sighand *old = p->sighand;
+
+	memcpy(handlers->actions, old->actions, sizeof(handlers->actions));
+	spin_unlock(&old->lock);
+	p->sighand = handlers;
+	spin_unlock_irqrestore(&p->lock, state);
+	sighand_put(old);
+}
+
 /* Nothing here can fail. */
 static void commit(struct exec_load *load, struct sighand *handlers)
 {
 	struct task *task = task_current();
 	struct process *p = task->process;
 	struct trap_frame *frame = arch_user_frame(thread_stack_top(&task->thread));
-	struct sighand *old = NULL;
 	irq_state_t state;
 
 	take_over_leader(p, task);
@@ -317,15 +329,8 @@ static void commit(struct exec_load *load, struct sighand *handlers)
 	task_set_space(task, load->space);
 	load->space = NULL;
 	itimers_exec(p);
-	if (handlers != NULL) {
-		state = signal_lock(p);
-		memcpy(handlers->actions, p->sighand->actions, sizeof(handlers->actions));
-		spin_unlock(&p->sighand->lock);
-		old = p->sighand;
-		p->sighand = handlers;
-		spin_unlock_irqrestore(&p->lock, state);
-		sighand_put(old);
-	}
+	if (handlers != NULL)
+		replace_handlers(p, handlers);
 	signal_reset_for_exec(p);
 	fdtable_close_on_exec(task->fdtable);
 	cred_commit(load->cred);

@@ -118,29 +118,27 @@ long posix_timer_create(int clock, const struct abi_sigevent *event)
 	return t->id;
 }
 
-/* The timer with the mutex held; NULL, without it. */
-static struct interval *posix_lock(int id, struct itimer **timers)
+/* True with the mutex held when there is such a timer. */
+static bool posix_lock(struct itimer *timers, int id, struct interval **t)
+	TRY_ACQUIRES(true, &timers->mutex) NO_LOCK_ANALYSIS
 {
-	struct interval *t;
-
-	*timers = process_current()->itimers;
-	if (*timers == NULL)
-		return NULL;
-	mutex_lock(&(*timers)->mutex);
-	t = posix_find(*timers, id);
-	if (t == NULL)
-		mutex_unlock(&(*timers)->mutex);
-	return t;
+	if (timers == NULL)
+		return false;
+	mutex_lock(&timers->mutex);
+	*t = posix_find(timers, id);
+	if (*t == NULL)
+		mutex_unlock(&timers->mutex);
+	return *t != NULL;
 }
 
 int posix_timer_set(int id, int flags, uint64_t value_ns, uint64_t interval_ns,
 		    uint64_t *old_value_ns, uint64_t *old_interval_ns)
 {
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
+	struct itimer *timers = process_current()->itimers;
+	struct interval *t;
 	uint64_t now, deadline;
 
-	if (t == NULL)
+	if (!posix_lock(timers, id, &t))
 		return -EINVAL;
 	interval_stop(t);
 	now = interval_now(t);
@@ -155,10 +153,10 @@ int posix_timer_set(int id, int flags, uint64_t value_ns, uint64_t interval_ns,
 
 int posix_timer_get(int id, uint64_t *value_ns, uint64_t *interval_ns)
 {
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
+	struct itimer *timers = process_current()->itimers;
+	struct interval *t;
 
-	if (t == NULL)
+	if (!posix_lock(timers, id, &t))
 		return -EINVAL;
 	*value_ns = interval_left(t, interval_now(t));
 	*interval_ns = t->interval_ns;
@@ -168,11 +166,11 @@ int posix_timer_get(int id, uint64_t *value_ns, uint64_t *interval_ns)
 
 int posix_timer_overrun(int id)
 {
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
+	struct itimer *timers = process_current()->itimers;
+	struct interval *t;
 	int overrun;
 
-	if (t == NULL)
+	if (!posix_lock(timers, id, &t))
 		return -EINVAL;
 	overrun = (int)t->last_overrun;
 	mutex_unlock(&timers->mutex);
@@ -198,10 +196,10 @@ void posix_timer_free(struct itimer *timers, struct interval *t)
 
 int posix_timer_delete(int id)
 {
-	struct itimer *timers;
-	struct interval *t = posix_lock(id, &timers);
+	struct itimer *timers = process_current()->itimers;
+	struct interval *t;
 
-	if (t == NULL)
+	if (!posix_lock(timers, id, &t))
 		return -EINVAL;
 	posix_timer_free(timers, t);
 	mutex_unlock(&timers->mutex);

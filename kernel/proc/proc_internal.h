@@ -79,10 +79,6 @@ must_check struct sighand *sighand_create(void);
 static inline void sighand_get(struct sighand *s) { refcount_get(&s->references); }
 void sighand_put(struct sighand *s);
 
-/* p->lock and the sighand's lock, interrupts off. */
-irq_state_t signal_lock(struct process *p);
-void signal_unlock(struct process *p, irq_state_t state);
-
 /* Sends with a made entry, which is consumed. `t` NULL: to the process. `force`: bypasses the
  * protection of PID 1. signal_lock held. */
 void signal_post_locked(struct process *p, struct task *t, int signo, struct sigqueue_entry *entry,

@@ -14,7 +14,7 @@ struct poll_table;
 struct poll_table {
 	void (*enqueue)(struct poll_table *table, struct file *file, struct wait_queue *queue);
 	uint32_t events;			/* asked for */
-	/* While enqueue runs: what the queue lives in, when that is not the file. NULL: the file. */
+	/* While enqueue runs: what the queue lives in; NULL: the file. */
 	const struct poll_holder *holder;
 };
 

@@ -127,8 +127,9 @@ bool ldisc_output(struct tty *tty, unsigned char byte)
 
 /* --- echo: best effort, a full output ring drops it ------------------------------------------- */
 
-static void emit(struct tty *tty, unsigned char byte)
+static void emit(struct tty *tty, unsigned char byte) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	(void)ldisc_output(tty, byte);
 }
 
@@ -137,8 +138,9 @@ static bool echoes_as_control(const struct tty *tty, unsigned char byte)
 	return lflag(tty, ECHOCTL) && (byte < 0x20 || byte == DELETE) && byte != '\t';
 }
 
-static void echo(struct tty *tty, unsigned char byte)
+static void echo(struct tty *tty, unsigned char byte) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	if (!lflag(tty, ECHO)) {
 		if (byte == '\n' && lflag(tty, ECHONL) && lflag(tty, ICANON))
 			emit(tty, '\n');
@@ -175,12 +177,13 @@ static size_t line_bytes(const struct tty *tty)
 }
 
 /* Removes the line's last byte from the ring and from the screen. */
-static void erase_byte(struct tty *tty)
+static void erase_byte(struct tty *tty) REQUIRES(&tty->lock)
 {
 	uint32_t before = line_column_after(tty, line_bytes(tty) - 1);
 	uint32_t now = line_column_after(tty, line_bytes(tty));
 	unsigned char byte = ring_unput(&tty->input);
 
+	assert_held(&tty->lock);
 	if (!lflag(tty, ECHO))
 		return;
 	if (!lflag(tty, ECHOE)) {
@@ -202,8 +205,9 @@ static unsigned char last_byte(const struct tty *tty)
 }
 
 /* One character: with IUTF8 all bytes of it. */
-static void erase_character(struct tty *tty)
+static void erase_character(struct tty *tty) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	while (line_bytes(tty) > 1 && iflag(tty, IUTF8) && (last_byte(tty) & 0xc0) == 0x80)
 		erase_byte(tty);
 	if (line_bytes(tty) > 0)
@@ -216,7 +220,7 @@ static bool is_word_byte(unsigned char byte)
 	       ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
 }
 
-static void erase_word(struct tty *tty)
+static void erase_word(struct tty *tty) REQUIRES(&tty->lock)
 {
 	while (line_bytes(tty) > 0 && !is_word_byte(last_byte(tty)))
 		erase_character(tty);
@@ -224,8 +228,9 @@ static void erase_word(struct tty *tty)
 		erase_character(tty);
 }
 
-static void erase_line(struct tty *tty)
+static void erase_line(struct tty *tty) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	if (lflag(tty, ECHOK) && lflag(tty, ECHOKE) && lflag(tty, ECHOE)) {
 		while (line_bytes(tty) > 0)
 			erase_byte(tty);
@@ -237,10 +242,11 @@ static void erase_line(struct tty *tty)
 		emit(tty, '\n');
 }
 
-static void reprint_line(struct tty *tty)
+static void reprint_line(struct tty *tty) REQUIRES(&tty->lock)
 {
 	size_t first = tty->line_start - tty->input.head, n = line_bytes(tty);
 
+	assert_held(&tty->lock);
 	echo(tty, tty->termios.c_cc[VREPRINT]);
 	emit(tty, '\n');
 	tty->line_column = 0;
@@ -260,9 +266,11 @@ void ldisc_flush_input(struct tty *tty)
 }
 
 static bool receive_signal(struct tty *tty, unsigned char byte, tty_signals_t *signals)
+	REQUIRES(&tty->lock)
 {
 	int signo;
 
+	assert_held(&tty->lock);
 	if (!lflag(tty, ISIG))
 		return false;
 	if (is_cc(tty, VINTR, byte))
@@ -320,8 +328,9 @@ static void finish_line(struct tty *tty, unsigned char byte, bool is_eof)
 	tty->line_start = tty->input.tail;
 }
 
-static bool receive_editing(struct tty *tty, unsigned char byte)
+static bool receive_editing(struct tty *tty, unsigned char byte) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	if (is_cc(tty, VERASE, byte))
 		erase_character(tty);
 	else if (is_cc(tty, VKILL, byte))
@@ -336,8 +345,9 @@ static bool receive_editing(struct tty *tty, unsigned char byte)
 }
 
 /* An ordinary byte of the line; the last free place is kept for the byte that ends the line. */
-static void receive_plain(struct tty *tty, unsigned char byte)
+static void receive_plain(struct tty *tty, unsigned char byte) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	if (ring_free(&tty->input) <= 1) {
 		if (iflag(tty, IMAXBEL))
 			emit(tty, '\a');
@@ -350,8 +360,9 @@ static void receive_plain(struct tty *tty, unsigned char byte)
 	echo(tty, byte);
 }
 
-static void receive_canonical(struct tty *tty, unsigned char byte)
+static void receive_canonical(struct tty *tty, unsigned char byte) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	if (lflag(tty, IEXTEN) && is_cc(tty, VLNEXT, byte)) {
 		tty->literal_next = true;
 		if (lflag(tty, ECHO) && lflag(tty, ECHOCTL)) {

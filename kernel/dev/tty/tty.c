@@ -178,6 +178,16 @@ static size_t read_minimum(struct tty *tty, size_t n)
 	return minimum < n ? minimum : n;
 }
 
+static bool tty_has_line(struct tty *tty)
+{
+	bool has;
+
+	spin_lock(&tty->lock);
+	has = ldisc_has_line(tty);
+	spin_unlock(&tty->lock);
+	return has;
+}
+
 /* Waits for input by the rules of termios(3). 0: go and read; 1: the time is over or the line is
  * gone: what is there, maybe nothing; or -errno. */
 static int wait_input(struct file *file, struct tty_file *tf, size_t n)
@@ -192,7 +202,7 @@ static int wait_input(struct file *file, struct tty_file *tf, size_t n)
 		size_t now = tty_readable(tty);
 		uint64_t deadline = TIME_NEVER;
 
-		if (now >= minimum || (canonical && ldisc_has_line(tty)))
+		if (now >= minimum || (canonical && tty_has_line(tty)))
 			return 0;
 		if (tty_is_gone(tf))
 			return 1;

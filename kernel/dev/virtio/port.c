@@ -138,8 +138,10 @@ int virtio_port_open(struct virtio_port *port, struct file *file)
 		return -EBUSY;
 	file->private = port;
 	virtio_port_send_open(port, true);
-	/* QEMU looks whether it may read from its side when a buffer is offered, not when the port is
-	 * opened; the buffers were there before. */
+	/*
+	 * QEMU looks whether it may read from its side when a buffer is offered, not when the port
+	 * is opened; the buffers were there before.
+	 */
 	virtqueue_notify(port->rx);
 	return 0;
 }

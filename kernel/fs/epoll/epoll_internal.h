@@ -67,8 +67,10 @@ struct epoll_item *epoll_find_item(struct epoll *ep, const struct file *target, 
 must_check int epoll_add_item(struct epoll *ep, struct file *target, int fd,
 			      const struct abi_epoll_event *event, struct list_head *dead);
 void epoll_modify_item(struct epoll_item *item, const struct abi_epoll_event *event);
-/* Takes the item out; it goes to `dead`, for epoll_free_items() when no mutex is held any more: what
- * its queues lived in may go with it, and files with that. */
+/*
+ * Takes the item out; it goes to `dead`, for epoll_free_items() when no mutex is held any more:
+ * what its queues lived in may go with it, and files with that.
+ */
 void epoll_remove_item(struct epoll_item *item, struct list_head *dead);
 void epoll_free_items(struct list_head *dead);
 /* Puts the item on the ready list; true when it was not there. */

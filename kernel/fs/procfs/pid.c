@@ -11,7 +11,7 @@
 #include "mem/slab.h"
 #include "proc/cred_change.h"
 #include "proc/job.h"
-#include "proc/proc_internal.h"
+#include "proc/signal.h"
 #include "proc/task_access.h"
 #include "vfs/dentry.h"
 #include "vfs/file.h"
@@ -464,6 +464,8 @@ static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_ti
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd, .needs_access = true },    \
 	{ .name = "environ", .mode = OWN, .show = show_environ, .needs_access = true },           \
 	{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe, .needs_access = true },    \
+	{ .name = "fail-nth", .mode = S_IFREG | 0600, .file_ops = &proc_fail_nth_file_ops,        \
+	  .needs_access = true },                                                                 \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .dynamic = &fd_dynamic, .needs_access = true },   \
 	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .dynamic = &fdinfo_dynamic,                   \
 	  .needs_access = true },                                                                 \

@@ -5,8 +5,8 @@
 #include "fs/procfs/procfs.h"
 #include "proc/cred_change.h"
 #include "proc/job.h"
-#include "proc/proc_internal.h"
 #include "proc/rusage.h"
+#include "proc/signal.h"
 #include "proc/task_access.h"
 
 #define TICKS_PER_SEC 100

@@ -138,12 +138,18 @@ static struct unix_socket *garbage_take(void)
 	return found;
 }
 
+/* Whether a collection could find anything; a change at this moment brings its own call. */
+static bool any_inflight(void) NO_LOCK_ANALYSIS
+{
+	return read_once(inflight_total) != 0;
+}
+
 void unix_collect_garbage(void)
 {
 	static atomic32_t running;
 	struct unix_socket *u;
 
-	if (read_once(inflight_total) == 0)
+	if (!any_inflight())
 		return;
 	/* Dropping garbage releases sockets, which comes here again: one collection at a time. */
 	if (atomic32_exchange(&running, 1) != 0)
