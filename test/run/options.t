@@ -59,7 +59,7 @@ $r = tine(tine_argv('--timeout', '4', '--', 'sh', '-c', 'echo before; sleep 100'
 is $r->{status}, 124, '--timeout: status';
 is $r->{out}, "before\n", '--timeout: what was said before';
 like $r->{err}, qr/\Atine: [^\n]*4 s[^\n]*\n\z/, '--timeout: one line';
-cmp_ok $r->{seconds}, '<', 6, '--timeout: in time';
+cmp_ok $r->{seconds}, '<', 6, '--timeout: in time' if $ENV{TINE_TEST_TIMES};
 
 is tine('run', '--kernel', kernel(), 'sh', '-c', 'exit 4')->{status}, 4, '-- may be left out';
 is tine(tine_argv('--memory', '64M', '--', 'true'))->{status}, 0, '64 MiB are enough'

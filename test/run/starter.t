@@ -14,7 +14,7 @@ my $tine = root_dir() . '/tine';
 is system("$tine help > /dev/null"), 0, 'it builds what it needs';
 my $start = time;
 is `$tine help 2>&1 | head -1` =~ /^usage: /, 1, 'help';
-cmp_ok time - $start, '<', 0.5, 'the second time in no time';
+cmp_ok time - $start, '<', 0.5, 'the second time in no time' if $ENV{TINE_TEST_TIMES};
 
 my $demo = `$tine < /dev/null 2>&1`;
 is $?, 0, 'without a terminal: status';
@@ -28,7 +28,8 @@ like $demo, qr/MiB in use: fork/, 'without a terminal: the demo';
 	is $t->finish, 0, 'which ends well';
 }
 
-# The best of some: the machine may be busy with other things.
+# The best of some. How long things take is judged only when asked (TINE_TEST_TIMES): the machine may
+# be busy with other things.
 my $best = 99;
 for (1 .. 10) {
 	my $begin = time;
@@ -37,6 +38,6 @@ for (1 .. 10) {
 	$best = $seconds if $seconds < $best;
 }
 diag sprintf '%.3f s from typing to the exit of `true`', $best;
-cmp_ok $best, '<=', 0.25, 'run -- true takes at most 0.25 s' unless ($ENV{TINE_BUILD} // '') eq 'debug';
+cmp_ok $best, '<=', 0.25, 'run -- true takes at most 0.25 s' if $ENV{TINE_TEST_TIMES};
 
 done_testing;
