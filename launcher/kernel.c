@@ -98,7 +98,12 @@ static const char *linux_words(const struct options *options)
 /* The time of day comes as a word: reading the clock's chip takes longer than starting. */
 static const char *tine_words(const struct options *options)
 {
-	return text_format("epoch=%lld", options->icount ? ICOUNT_EPOCH : (long long)time(NULL));
+	struct timespec now;
+
+	if (options->icount)
+		return text_format("epoch=%lld", ICOUNT_EPOCH);
+	clock_gettime(CLOCK_REALTIME, &now);
+	return text_format("epoch=%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
 }
 
 static bool is_older(const char *path, const char *than)

@@ -20,7 +20,6 @@
 #include "arch/x86_64/machine.h"
 #include "core/atomic.h"
 #include "core/clock.h"
-#include "core/cmdline.h"
 #include "core/klog.h"
 #include "lib/bits.h"
 
@@ -350,12 +349,4 @@ static uint64_t rtc_seconds(void)
 	       hour * 3600ULL + from_bcd(f[1], binary) * 60ULL + from_bcd(f[0], binary);
 }
 
-uint64_t arch_wall_seconds_at_boot(void)
-{
-	uint64_t seconds;
-
-	/* epoch=SECONDS: the launcher tells; reading the chip costs a dozen slow port accesses. */
-	if (!cmdline_get_uint("epoch", &seconds))
-		seconds = rtc_seconds();
-	return seconds;
-}
+uint64_t arch_wall_seconds_at_boot(void) { return rtc_seconds(); }
