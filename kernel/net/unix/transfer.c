@@ -206,6 +206,18 @@ static bool can_receive(struct unix_socket *u)
 	       read_once(u->socket.error) != 0;
 }
 
+/* Nothing is there and nothing will come: both in one look, since the sender may have queued its
+ * last packets and closed after the queue was seen empty. */
+static bool is_at_end(struct unix_socket *u)
+{
+	bool yes;
+
+	spin_lock(&u->lock);
+	yes = u->receive_shut && list_is_empty(&u->packets);
+	spin_unlock(&u->lock);
+	return yes;
+}
+
 /* Waits for a packet. 0: look; 1: nothing will come (end of stream); or -errno. */
 static int wait_packet(struct unix_socket *u, bool nonblocking, uint64_t deadline)
 {
@@ -213,7 +225,7 @@ static int wait_packet(struct unix_socket *u, bool nonblocking, uint64_t deadlin
 
 	if (error != 0)
 		return error;
-	if (read_once(u->receive_shut)) {
+	if (is_at_end(u)) {
 		if (__atomic_exchange_n(&u->reset, false, __ATOMIC_ACQ_REL))
 			return -ECONNRESET;
 		return 1;
