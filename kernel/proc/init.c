@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "proc/cred_change.h"
 #include "proc/exec_internal.h"
+#include "proc/fail_nth.h"
 #include "proc/futex.h"
 #include "vfs/mount.h"
 
@@ -46,6 +47,7 @@ void proc_init(void)
 	process_caches_init();
 	signal_caches_init();
 	futex_init();
+	fail_nth_init();
 	file_set_cred_hooks(file_cred_get, file_cred_put);
 }
 

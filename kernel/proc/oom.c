@@ -63,11 +63,23 @@ static struct process *choose_victim(bool *dying)
 	return best;
 }
 
+/* Free pages enough to go on with: somebody gave some back, or a fail point said there are none. */
+static bool memory_is_there(void)
+{
+	struct page_stats stats;
+
+	page_stats_get(&stats);
+	return stats.free > 256;
+}
+
 void oom_relieve(void)
 {
+	struct process *victim;
 	bool dying;
-	struct process *victim = choose_victim(&dying);
 
+	if (memory_is_there())
+		return;
+	victim = choose_victim(&dying);
 	if (victim != NULL && !dying) {
 		log_error("out of memory: ending pid %u (%s)", victim->pid,
 			  victim->leader->thread.name);

@@ -142,7 +142,7 @@ struct task {
 	uint32_t sample_count;
 	bool accounted;				/* process->lock: in its sums of dead threads */
 	void (*first_run)(void);		/* PID 1: what it does before user mode */
-	uint32_t fail_nth;			/* failure sweep */
+	uint64_t fail_nth;			/* [o] failure sweep: 0 is off */
 	void *ptrace;
 };
 

@@ -55,6 +55,7 @@ static inline struct proc_inode *proc_inode_of(const struct inode *inode)
 extern const struct proc_entry proc_root_entry;			/* root.c */
 extern const struct proc_entry proc_pid_entry, proc_tid_entry;	/* pid.c */
 extern const struct proc_entry proc_sys_children[];		/* sys.c */
+extern const struct file_ops proc_fail_nth_file_ops;		/* fail_nth.c */
 extern const struct file_ops proc_mem_file_ops;			/* maps.c */
 
 /* The subject's process and task, counted; false: gone. */
