@@ -25,7 +25,6 @@ struct found {
 	struct dentry *lower[OVL_LOWER_MAX];
 	uint8_t layers[OVL_LOWER_MAX];
 	size_t lower_count;
-	bool is_dir;			/* valid once something was found */
 };
 
 static bool is_found(const struct found *f)
@@ -42,10 +41,10 @@ static void found_put(struct found *f)
 }
 
 /*
- * The name in one part of a directory: *d counted and positive, or NULL. *stop: layers further down
- * are not to be asked.
+ * The name in one part of a directory: *d counted and positive, or NULL. `merging`: a folder was found
+ * above. *stop: layers further down are not to be asked.
  */
-static int look_in(struct dentry *part, const struct dentry *name, const struct found *f,
+static int look_in(struct dentry *part, const struct dentry *name, bool merging,
 		   struct dentry **d, bool *stop)
 {
 	int error = dentry_lookup(part, name->name, name->name_length, d);
@@ -63,7 +62,7 @@ static int look_in(struct dentry *part, const struct dentry *name, const struct 
 		*d = NULL;
 		return 0;
 	}
-	if (ovl_is_whiteout(inode) || (is_found(f) && !S_ISDIR(inode->mode))) {
+	if (ovl_is_whiteout(inode) || (merging && !S_ISDIR(inode->mode))) {
 		*stop = true;
 		dentry_put(*d);
 		*d = NULL;
@@ -79,11 +78,11 @@ static int find_all(struct ovl_inode *dir, const struct dentry *name, struct fou
 	int error = 0;
 
 	if (ovl_upper(dir) != NULL)
-		error = look_in(ovl_upper(dir), name, f, &f->upper, &stop);
+		error = look_in(ovl_upper(dir), name, false, &f->upper, &stop);
 	for (size_t i = 0; i < dir->lower_count && error == 0 && !stop; i++) {
 		struct dentry *d;
 
-		error = look_in(dir->lower[i], name, f, &d, &stop);
+		error = look_in(dir->lower[i], name, is_found(f), &d, &stop);
 		if (error != 0 || d == NULL)
 			continue;
 		f->lower[f->lower_count] = d;
