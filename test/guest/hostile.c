@@ -22,6 +22,7 @@
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 enum { LAST_CALL = 470, BLOCKS_MS = 300, PATIENCE_MS = 10000, EXIT_NO_ERRNO = 250 };
 
@@ -149,12 +150,24 @@ static void map_at(long where, size_t bytes, int prot)
 	mprotect(got, bytes, prot);
 }
 
-/* In the child: makes the call and exits with its errno. */
-__attribute__((noreturn)) static void make_call(long number, const long *args)
+/* The call itself, apart, since calls of functions would spoil the argument registers. */
+static long bare_call(long number, const long *args)
 {
 	register long r10 asm("r10") = args[3];
 	register long r8 asm("r8") = args[4];
 	register long r9 asm("r9") = args[5];
+	long result;
+
+	asm volatile("syscall"
+		     : "=a"(result), "+r"(r10), "+r"(r8), "+r"(r9)
+		     : "a"(number), "D"(args[0]), "S"(args[1]), "d"(args[2])
+		     : "rcx", "r11", "memory");
+	return result;
+}
+
+/* In the child: makes the call and exits with its errno. */
+__attribute__((noreturn)) static void make_call(long number, const long *args)
+{
 	pid_t self = syscall(SYS_gettid);
 	long result, fd;
 
@@ -164,10 +177,7 @@ __attribute__((noreturn)) static void make_call(long number, const long *args)
 		dup2(fd, i);
 	close(fd);
 	chmod(".", 0777);
-	asm volatile("syscall"
-		     : "=a"(result), "+r"(r10), "+r"(r8), "+r"(r9)
-		     : "a"(number), "D"(args[0]), "S"(args[1]), "d"(args[2])
-		     : "rcx", "r11", "memory");
+	result = bare_call(number, args);
 	if (syscall(SYS_gettid) != self)
 		syscall(SYS_exit, 0);		/* the call made a process */
 	if (result >= 0)
@@ -413,6 +423,8 @@ static void prepare(void)
 	static char folder[64];
 	const char *base = getenv("TMPDIR");
 
+	/* Above the lengths that are given as numbers of descriptors. */
+	setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 8192, 8192 });
 	if (unshare(CLONE_NEWNS) == 0)
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 	unshare(CLONE_NEWUTS);
