@@ -4,7 +4,7 @@
 #   make kernel           $(O)/release/tine.elf
 #   make kernel-debug     $(O)/debug/tine.elf: assertions, lock ranks, undefined behaviour trapped
 #   make host-tests       the kernel's own code on the host; guest-tests: programs to run in the guest
-#   make check            layers, style, thread-safety analysis
+#   make check            layers, style, thread-safety analysis, documents
 #   make figures          the style figures of the sources
 #
 # Sources are found by wildcard: a new file needs no edit here. Other parts bring a build.mk of
@@ -99,12 +99,15 @@ $(eval $(call KERNEL_VARIANT,debug,$(KERNEL_DEBUG_CFLAGS)))
 
 # --- checks ------------------------------------------------------------------------------------------
 
-.PHONY: check check-layers check-style check-tsa figures
-check: check-layers check-style check-tsa
+.PHONY: check check-layers check-style check-tsa check-paths check-abi check-locks figures
+check: check-layers check-style check-tsa check-paths check-abi check-locks
 check-layers:
 	$(Q)tools/check-layers
 check-style:
 	$(Q)tools/check-style
+# The documents against the sources.
+check-paths check-abi check-locks:
+	$(Q)tools/$@
 figures:
 	$(Q)tools/figures
 
