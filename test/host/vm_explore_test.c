@@ -4,7 +4,7 @@
  * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c arch/host/memory.c
  * links: arch/host/user_memory.c
  * links: core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c
- * links: core/fail_point.c lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
+ * links: core/fail_point.c lib/number.c lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
  * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
  * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
