@@ -161,7 +161,7 @@ struct page *page_allocate(unsigned int order, enum page_kind kind, unsigned int
 
 	struct page *page = take(order, kind, reserve_frames);
 
-	if (unlikely(page == NULL))
+	if (unlikely(page == NULL) && (flags & PAGE_TRY) == 0)
 		page = take_slow(order, kind, (flags & PAGE_ATOMIC) == 0 && mem_may_sleep());
 	if (page == NULL)
 		return NULL;

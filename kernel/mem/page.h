@@ -74,6 +74,7 @@ static inline struct page *virt_to_page(const void *v) { return phys_to_page(vir
  */
 #define PAGE_ZERO	(1u << 0)	/* cleared */
 #define PAGE_ATOMIC	(1u << 1)	/* caller holds a spin lock: no reclaim, no sleep */
+#define PAGE_TRY	(1u << 2)	/* only what is at hand: no reclaim, no reserve */
 must_check struct page *page_allocate(unsigned int order, enum page_kind kind, unsigned int flags);
 static inline void page_get(struct page *p) { atomic32_add(&p->count, 1); }
 /* Drops a reference; the last one frees the block (order as allocated). */

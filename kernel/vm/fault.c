@@ -29,7 +29,8 @@
  * Cost. Four tables walked; nothing is flushed unless a page or a table was replaced.
  *
  * Alternatives rejected. Copying under table_lock: half the code, but a page copy with preemption
- * off and every other thread's faults waiting.
+ * off and every other thread's faults waiting. (A cleared page is put in there when one is at hand:
+ * it costs half as much and saves a second walk.)
  */
 #include "abi/errno.h"
 #include "abi/signal.h"
@@ -183,8 +184,19 @@ static int fault_present_private(struct fault *f, pte_t e) RELEASES(&f->space->t
 	return fault_copy(f, e, page);
 }
 
+/* Clearing a page is short enough to be done here, where the path is at hand. table_lock held. */
+static bool fault_fill_at_once(struct fault *f)
+{
+	struct page *page = page_allocate(0, PAGE_ANON, PAGE_ZERO | PAGE_TRY);
+
+	if (page != NULL)
+		ptable_install(&f->path, leaf_make(f, page, true));
+	return page != NULL;
+}
+
 static int fault_anonymous(struct fault *f)
 {
+	bool filled;
 	pte_t e;
 
 	if (!fault_lock(f))
@@ -193,8 +205,9 @@ static int fault_anonymous(struct fault *f)
 	if (!pte_is_none(e))
 		return fault_present_private(f, e);
 	if (f->write) {
+		filled = fault_fill_at_once(f);
 		fault_unlock(f);
-		return fault_copy(f, pte_none(), NULL);
+		return filled ? 0 : fault_copy(f, pte_none(), NULL);
 	}
 	ptable_install(&f->path, pte_with(leaf_make(f, zero_page, false), PTE_SPECIAL));
 	fault_unlock(f);
