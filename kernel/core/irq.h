@@ -25,6 +25,6 @@ void irq_receive(uint32_t vector);
 struct irq_stats { uint32_t vector; uint64_t count; int32_t gsi; };	/* gsi -1: MSI */
 bool irq_stats_get(uint32_t index, struct irq_stats *out);
 
-/* The vectors given out: below are exceptions and the PIC's, above are the architecture's own. */
-#define IRQ_VECTOR_FIRST 0x30u
+/* The vectors given out: below are exceptions, the PIC's and int 0x80, above the architecture's. */
+#define IRQ_VECTOR_FIRST 0x81u
 #define IRQ_VECTOR_END 0xe0u

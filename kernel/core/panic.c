@@ -15,10 +15,15 @@
 #include "core/trace.h"
 #include "lib/assert.h"
 #include "lib/format.h"
+#include "lib/string.h"
 
 #define STACK_MAX 32
 
 static atomic32_t panic_owner;		/* CPU number + 1 of the first to panic */
+
+static const char *details;
+
+void panic_set_details(const char *text) { details = text; }
 
 bool panic_is_under_way(void) { return atomic32_load(&panic_owner) != 0; }
 
@@ -70,6 +75,8 @@ static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char
 	n = arch_backtrace(frame_pointer, pcs, STACK_MAX);
 	for (size_t i = 0; i < n; i++)
 		print("[<%016llx>]\n", (unsigned long long)pcs[i]);
+	if (details != NULL)
+		klog_raw(details, strlen(details));
 	arch_panic_end();
 }
 

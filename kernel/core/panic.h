@@ -11,3 +11,5 @@ void panic_at(uint64_t pc, uint64_t frame_pointer, const char *format, ...) nore
 	__attribute__((format(printf, 3, 4)));
 /* True after the first panic began: handlers keep out of its way. */
 bool panic_is_under_way(void);
+/* Text printed behind the stack (registers); it must stay. */
+void panic_set_details(const char *text);

@@ -13,7 +13,6 @@
 #include "arch/x86_64/trap_frame.h"
 #include "abi/signal.h"
 #include "core/irq.h"
-#include "core/klog.h"
 #include "core/panic.h"
 #include "core/spinlock.h"
 #include "core/timer.h"
@@ -87,10 +86,11 @@ static const struct fixup *fixup_find(uint64_t pc)
 
 static noreturn_fn void die(struct trap_frame *f, const char *what, uint64_t address)
 {
-	char line[512];
-	size_t n;
+	static char text[512];
 
-	n = format_stored(line, sizeof(line),
+	if (panic_is_under_way())
+		panic("again");
+	format_stored(text, sizeof(text),
 		"rip %016llx rsp %016llx flags %08llx error %llx cr2 %016llx cr3 %llx\n"
 		"rax %016llx rbx %016llx rcx %016llx rdx %016llx rsi %016llx rdi %016llx\n"
 		"rbp %016llx r8 %016llx r9 %016llx r10 %016llx r11 %016llx r12 %016llx\n"
@@ -103,8 +103,7 @@ static noreturn_fn void die(struct trap_frame *f, const char *what, uint64_t add
 		(unsigned long long)f->rbp, (unsigned long long)f->r8, (unsigned long long)f->r9,
 		(unsigned long long)f->r10, (unsigned long long)f->r11, (unsigned long long)f->r12,
 		(unsigned long long)f->r13, (unsigned long long)f->r14, (unsigned long long)f->r15);
-	if (!panic_is_under_way())
-		klog_raw(line, n);
+	panic_set_details(text);
 	panic_at(f->rip, f->rbp, "%s at %#llx in the kernel, address %#llx", what,
 		 (unsigned long long)f->rip, (unsigned long long)address);
 }
@@ -317,7 +316,7 @@ static void interrupt(struct trap_frame *f)
 
 void trap_dispatch(struct trap_frame *f)
 {
-	if (f->trap >= IRQ_VECTOR_FIRST && f->trap != TRAP_INT80) {
+	if (f->trap >= IRQ_VECTOR_FIRST) {
 		interrupt(f);
 	} else if (f->trap == TRAP_PF) {
 		page_fault(f);
@@ -326,7 +325,7 @@ void trap_dispatch(struct trap_frame *f)
 		arch_irq_enable();
 		syscall_enter_i386(f, f->orig_rax);
 	} else if (f->trap >= 0x20) {
-		interrupt(f);			/* 0x20 to 0x2f: a spurious one of the PIC's */
+		interrupt(f);			/* a spurious one of the PIC's */
 	} else {
 		exception(f);
 	}
