@@ -8,6 +8,7 @@
 #include "abi/fcntl.h"
 #include "abi/poll.h"
 #include "abi/signal.h"
+#include "core/klog.h"
 #include "lib/container_of.h"
 #include "mem/slab.h"
 #include "proc/job.h"
@@ -45,18 +46,30 @@ int tty_check_foreground(struct tty *tty, int signo)
 	return job_stop_background(signo);
 }
 
+/* The ids first: the lock of processes is taken before a terminal's. */
+int tty_set_session(struct tty *tty)
+{
+	uint32_t session = process_current_session_id();
+	uint32_t foreground = process_current_group_id();
+	int error = session_set_tty(tty);
+
+	if (error != 0)
+		return error;
+	spin_lock(&tty->lock);
+	tty->session = session;
+	tty->foreground = foreground;
+	spin_unlock(&tty->lock);
+	return 0;
+}
+
 /* A session leader without a terminal gets this one, unless it asked not to. */
 static void tty_become_controlling(struct tty *tty, struct file *file)
 {
 	if ((file->flags & O_NOCTTY) || !process_current_is_session_leader() ||
 	    session_current_tty() != NULL || read_once(tty->session) != 0)
 		return;
-	if (session_set_tty(tty) != 0)
-		return;
-	spin_lock(&tty->lock);
-	tty->session = process_current_session_id();
-	tty->foreground = process_current_group_id();
-	spin_unlock(&tty->lock);
+	if (tty_set_session(tty) != 0)
+		log_debug("tty: the session got another terminal meanwhile");
 }
 
 int tty_open(struct tty *tty, struct file *file)

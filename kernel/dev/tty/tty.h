@@ -92,6 +92,8 @@ void tty_send_signals(struct tty *tty, tty_signals_t signals);	/* no lock held *
 void tty_hangup(struct tty *tty);
 /* 0; or -ERESTARTSYS after stopping the background caller, -EIO. */
 must_check int tty_check_foreground(struct tty *tty, int signo);
+/* Makes it the terminal of the current session, which has none; -EPERM otherwise. */
+must_check int tty_set_session(struct tty *tty);
 bool tty_file_is_dead(const struct tty_file *tf);
 
 /* --- tty_ioctl.c ------------------------------------------------------------------------------ */

@@ -167,8 +167,6 @@ static int get_session(struct tty *tty, uint64_t arg)
 /* TIOCSCTTY: arg 1 takes it from another session, with the right. */
 static int set_controlling(struct tty *tty, uint64_t arg)
 {
-	int error;
-
 	if (session_current_tty() == tty && process_current_is_session_leader())
 		return 0;
 	if (!process_current_is_session_leader() || session_current_tty() != NULL)
@@ -178,14 +176,7 @@ static int set_controlling(struct tty *tty, uint64_t arg)
 			return -EPERM;
 		session_clear_tty(tty);
 	}
-	error = session_set_tty(tty);
-	if (error != 0)
-		return error;
-	spin_lock(&tty->lock);
-	tty->session = process_current_session_id();
-	tty->foreground = process_current_group_id();
-	spin_unlock(&tty->lock);
-	return 0;
+	return tty_set_session(tty);
 }
 
 /* TIOCNOTTY: a leader gives the terminal up for its whole session. */
