@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "arch/host/host.h"
+#include "core/cmdline.h"
 #include "mem/kstack.h"
 #include "mem/slab.h"
 
@@ -29,3 +30,4 @@ void kstack_free(void *stack)
 
 void *kmalloc(size_t bytes) { return malloc(bytes); }
 void kfree(void *p) { free(p); }
+const char *cmdline_get(const char *key) { return NULL; }
