@@ -1,6 +1,7 @@
 /*
- * Files under several processes at once: does a tree that all of them make, rename, link, remove, read,
- * write, map and list at random stay whole, and leave nothing behind? And pipes with epoll, and locks?
+ * Files under several processes at once: does a tree that all of them make, rename, link, remove,
+ * read, write, map and list at random stay whole, and leave nothing behind? And pipes with epoll,
+ * and locks?
  */
 #include "guest.h"
 
@@ -72,7 +73,9 @@ static void check_mapping(const char *path)
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size >= (off_t)PAGE) {
 		view = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, fd, 0);
 		CHECK(view != MAP_FAILED);
-		/* Somebody may truncate it any time: then reading it is SIGBUS, so read() instead. */
+		/*
+		 * Somebody may truncate it any time: then reading it is SIGBUS, so read() instead.
+		 */
 		CHECK_OK(munmap(view, PAGE));
 		uint64_t first = 0;
 		ssize_t n = pread(fd, &first, 8, (off_t)PAGE);
@@ -189,7 +192,7 @@ TEST_LIMIT("does a tree that many change at random stay whole?", 60)
 	CHECK_OK(rmdir("tree"));
 }
 
-/* --- pipes and epoll ------------------------------------------------------------------------------------ */
+/* --- pipes and epoll -------------------------------------------------------------------------- */
 
 static int shared_epoll;
 static int stop;
@@ -250,7 +253,7 @@ TEST_LIMIT("do pipes come and go under an epoll that others wait on?", 60)
 	close(shared_epoll);
 }
 
-/* --- locks ----------------------------------------------------------------------------------------------- */
+/* --- locks ------------------------------------------------------------------------------------ */
 
 /* Adds one to a number in the file, under a lock: none may be lost. */
 static void count_under_lock(int fd, bool whole_file)

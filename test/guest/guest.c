@@ -1,10 +1,8 @@
 /*
  * The harness of the guest tests: runs each test in a process group of its own under a time limit,
- * prints TAP, and looks after what a test leaves behind (processes, scratch folders, kernel
- * objects).
+ * prints TAP, and looks after what a test leaves behind: processes, scratch folders, objects.
  *
- * It waits by polling with WNOHANG and short sleeps rather than with SIGCHLD: a kernel whose
- * signals do not work yet shall still get its other tests judged.
+ * It waits by polling, not with SIGCHLD: a kernel without signals still gets other tests judged.
  */
 #include "guest.h"
 

@@ -1,6 +1,6 @@
 /*
- * Overlay: does the merged view follow Linux's, does nothing of the lower layer change, and are whiteouts,
- * opaque folders, copy-up of content and attributes, hard links and renames as there?
+ * Overlay: does the merged view follow Linux's, does nothing of the lower layer change, and are
+ * whiteouts, opaque folders, copy-up of content and attributes, hard links and renames as there?
  */
 #include "guest.h"
 
@@ -9,7 +9,9 @@
 #include <sys/mount.h>
 #include <sys/xattr.h>
 
-/* The folder with the layers: a tmpfs of its own, private to this test. l lower, u upper, m merged. */
+/*
+ * The folder with the layers: a tmpfs of its own, private to this test. l lower, u upper, m merged.
+ */
 static void layers(void)
 {
 	guest_scratch();
@@ -280,6 +282,29 @@ TEST("do mappings show the lower file's pages, and shared ones write to the uppe
 	leave();
 }
 
+TEST("does O_TMPFILE make a file of the asker's in the upper layer, to be linked by name?")
+{
+	char name[64];
+	struct stat st;
+	int fd;
+
+	layers();
+	merge();
+	fd = CHECK_OK(open("m/dir", O_TMPFILE | O_RDWR, 0640));
+	CHECK_EQ(write(fd, "made", 4), 4);
+	CHECK_OK(fstat(fd, &st));
+	CHECK_EQ(st.st_nlink, 0);
+	CHECK_EQ(st.st_uid, geteuid());
+	CHECK_STR(list("m/dir"), "deep inner ");
+	snprintf(name, sizeof(name), "/proc/self/fd/%d", fd);
+	CHECK_OK(linkat(AT_FDCWD, name, AT_FDCWD, "m/dir/named", AT_SYMLINK_FOLLOW));
+	CHECK_OK(close(fd));
+	CHECK_STR(text_of("m/dir/named"), "made");
+	CHECK_STR(text_of("u/dir/named"), "made");
+	CHECK_OK(unlink("m/dir/named"));
+	leave();
+}
+
 TEST("without an upper layer, is everything EROFS?")
 {
 	layers();
@@ -300,7 +325,8 @@ TEST("are wrong options refused?")
 {
 	layers();
 	CHECK_ERRNO(mount("ov", "m", "overlay", 0, "upperdir=u,workdir=w"), EINVAL);
-	CHECK_ERRNO(mount("ov", "m", "overlay", 0, "lowerdir=missing,upperdir=u,workdir=w"), ENOENT);
+	CHECK_ERRNO(mount("ov", "m", "overlay", 0, "lowerdir=missing,upperdir=u,workdir=w"),
+		    ENOENT);
 	CHECK_ERRNO(mount("ov", "m", "overlay", 0, "lowerdir=l,upperdir=u,workdir=u/w"), ENOENT);
 	CHECK_ERRNO(mount("ov", "m", "overlay", 0, "lowerdir=l,upperdir=u,nonsense=1"), EINVAL);
 	CHECK_OK(chdir(".."));
