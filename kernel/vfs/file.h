@@ -57,7 +57,8 @@ struct file {
 };
 
 /* Opens by name (open(2) semantics incl. O_CREAT, O_EXCL, O_TRUNC, O_PATH, O_TMPFILE,
- * O_NOFOLLOW, O_DIRECTORY); `mode` already masked with umask. Counted. */
+ * O_NOFOLLOW, O_DIRECTORY); `mode` already masked with umask. Counted. The file holds ctx->cred by
+ * proc's hooks: it must be a process's, or vfs_cred_kernel. */
 must_check int file_open(const struct path_context *ctx, const char *name, int flags, uint32_t mode,
 			 struct file **out);
 /* As file_open with LOOKUP_* restrictions: openat2(2). */

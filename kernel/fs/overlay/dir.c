@@ -203,7 +203,7 @@ int ovl_tmpfile(struct inode *dir, uint32_t mode, const struct vfs_cred *cred,
 		struct inode **out)
 {
 	struct ovl_inode *od = ovl_inode_of(dir);
-	struct vfs_cred as = maker(cred);
+	uint32_t gid = (dir->mode & S_ISGID) != 0 ? dir->gid : cred->gid;
 	struct path upper;
 	struct path_context ctx;
 	struct file *file;
@@ -212,11 +212,14 @@ int ovl_tmpfile(struct inode *dir, uint32_t mode, const struct vfs_cred *cred,
 	if (error != 0)
 		return error;
 	upper = ovl_upper_path(od);
-	ctx = ovl_context(&upper, &as);
+	/* An open file counts its credentials, so not with a maker's, which nobody counts. */
+	ctx = ovl_context(&upper, &vfs_cred_kernel);
 	error = file_open(&ctx, ".", O_TMPFILE | O_RDWR, mode & 07777, &file);
 	if (error != 0)
 		return error;
-	error = ovl_inode_create(dir->super, od, "", file->path.dentry, NULL, NULL, 0, out);
+	error = set_owner(&file->path, mode, cred->uid, gid);
+	if (error == 0)
+		error = ovl_inode_create(dir->super, od, "", file->path.dentry, NULL, NULL, 0, out);
 	file_put(file);
 	return error;
 }

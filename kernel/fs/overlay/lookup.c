@@ -41,8 +41,8 @@ static void found_put(struct found *f)
 }
 
 /*
- * The name in one part of a directory: *d counted and positive, or NULL. `merging`: a folder was found
- * above. *stop: layers further down are not to be asked.
+ * The name in one part of a directory: *d counted and positive, or NULL. `merging`: a folder was
+ * found above. *stop: layers further down are not to be asked.
  */
 static int look_in(struct dentry *part, const struct dentry *name, bool merging,
 		   struct dentry **d, bool *stop)
