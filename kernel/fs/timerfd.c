@@ -66,6 +66,7 @@ static void catch_up(struct timerfd *t) REQUIRES(&t->lock)
 {
 	uint64_t now = clock_ns(), passed;
 
+	assert_held(&t->lock);
 	if (!t->expired || t->interval_ns == 0)
 		return;
 	passed = now > t->deadline_ns ? (now - t->deadline_ns) / t->interval_ns : 0;
@@ -184,6 +185,7 @@ static void read_setting(struct timerfd *t, struct abi_itimerspec *out) REQUIRES
 {
 	uint64_t now = clock_ns(), left = 0;
 
+	assert_held(&t->lock);
 	catch_up(t);
 	/* A running timer never shows 0, which means disarmed. */
 	if (t->armed && !t->expired)

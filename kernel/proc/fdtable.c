@@ -402,6 +402,7 @@ struct file *fd_detach_locked(struct fdtable *t, size_t fd, int *error)
 {
 	struct file *file;
 
+	assert_held(&t->lock);
 	*error = -EBADF;
 	if (fd >= t->body->capacity || t->body->files[fd] == NULL)
 		return NULL;

@@ -65,6 +65,7 @@ struct process_group *group_find_locked(uint32_t id)
 {
 	struct pid_entry *entry = pid_find_locked(id);
 
+	assert_held(&process_tree_lock);
 	return entry != NULL ? entry->group : NULL;
 }
 
@@ -101,6 +102,7 @@ bool group_is_orphaned_locked(struct process_group *g, struct process *ignoring)
 {
 	struct process *p;
 
+	assert_held(&process_tree_lock);
 	list_for_each(p, &g->members, group_node) {
 		struct process *parent = p->parent;
 

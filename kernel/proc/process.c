@@ -200,6 +200,7 @@ void task_unlink_locked(struct task *task)
 {
 	struct pid_entry *entry = pid_find_locked(task->thread.id);
 
+	assert_held(&process_tree_lock);
 	ASSERT(entry != NULL && entry->task == task);
 	entry->task = NULL;
 	pid_release_locked(entry);

@@ -133,6 +133,7 @@ static void hash_locked(struct dentry *d) REQUIRES(&dentry_tree_lock)
 {
 	uint32_t bucket = bucket_of(d->parent, d->name_hash);
 
+	assert_held(&dentry_tree_lock);
 	spin_lock(bucket_lock(bucket));
 	hlist_push_front(&buckets[bucket], &d->hash_node);
 	spin_unlock(bucket_lock(bucket));
@@ -142,6 +143,7 @@ static void unchain_locked(struct dentry *d) REQUIRES(&dentry_tree_lock)
 {
 	uint32_t bucket = bucket_of(d->parent, d->name_hash);
 
+	assert_held(&dentry_tree_lock);
 	spin_lock(bucket_lock(bucket));
 	hlist_remove(&d->hash_node);
 	spin_unlock(bucket_lock(bucket));
@@ -167,6 +169,7 @@ static void insert(struct dentry *d)
 /* Takes it out; the table's reference is then the caller's to put. False: it was not in. */
 static must_check bool remove_locked(struct dentry *d) REQUIRES(&dentry_tree_lock)
 {
+	assert_held(&dentry_tree_lock);
 	if (!d->hashed)
 		return false;
 	unchain_locked(d);
@@ -183,6 +186,7 @@ static must_check bool remove_unused_locked(struct dentry *d) REQUIRES(&dentry_t
 	uint32_t bucket = bucket_of(d->parent, d->name_hash);
 	bool unused;
 
+	assert_held(&dentry_tree_lock);
 	spin_lock(bucket_lock(bucket));
 	unused = refcount_read(&d->references) == 1;
 	if (unused)
@@ -499,6 +503,7 @@ int dentry_prepare_move(const struct dentry *to, char **name)
 /* Under its new name; also one that a revalidation dropped in the meantime. */
 static void rehash_locked(struct dentry *d) REQUIRES(&dentry_tree_lock)
 {
+	assert_held(&dentry_tree_lock);
 	hash_locked(d);
 	list_push_back(&d->parent->children, &d->child_node);
 	if (d->hashed)

@@ -254,6 +254,7 @@ static struct file_lock *find_conflict(struct file_lock_list *list, const struct
 {
 	struct file_lock *l;
 
+	assert_held(&locks_lock);
 	list_for_each(l, &list->records, node) {
 		if (l->owner != want->owner && l->start <= want->end && l->end >= want->start &&
 		    (l->type == F_WRLCK || want->type == F_WRLCK))
@@ -272,6 +273,7 @@ static void apply(struct file_lock_list *list, const struct file_lock *want,
 {
 	struct file_lock now = *want, *l, *next;
 
+	assert_held(&locks_lock);
 	list_for_each_safe(l, next, &list->records, node) {
 		if (l->owner != now.owner)
 			continue;
@@ -310,6 +312,7 @@ static const struct lock_waiter *waiter_of(const void *owner) REQUIRES(&locks_lo
 {
 	const struct lock_waiter *w;
 
+	assert_held(&locks_lock);
 	list_for_each(w, &waiters, node) {
 		if (w->owner == owner)
 			return w;
@@ -320,6 +323,7 @@ static const struct lock_waiter *waiter_of(const void *owner) REQUIRES(&locks_lo
 /* Whether `owner`, waiting for one of blocker's locks, would close a circle. */
 static bool would_deadlock(const void *owner, const void *blocker) REQUIRES(&locks_lock)
 {
+	assert_held(&locks_lock);
 	for (int i = 0; i < CHAIN_MAX; i++) {
 		const struct lock_waiter *w;
 

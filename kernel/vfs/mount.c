@@ -86,6 +86,7 @@ static struct mount *find_locked(struct mount *parent, struct dentry *dentry) RE
 {
 	struct mount *m;
 
+	assert_held(&mount_lock);
 	hlist_for_each(m, hash_chain(parent, dentry), hash_node) {
 		if (m->parent == parent && m->mountpoint == dentry)
 			return m;

@@ -95,6 +95,7 @@ static bool put_pair(struct tty *tty, unsigned char first, unsigned char second)
 
 bool ldisc_output(struct tty *tty, unsigned char byte)
 {
+	assert_held(&tty->lock);
 	if (!oflag(tty, OPOST))
 		return ring_put(&tty->output, byte);
 	if (byte == '\n' && oflag(tty, ONLCR)) {
@@ -222,6 +223,7 @@ static bool is_word_byte(unsigned char byte)
 
 static void erase_word(struct tty *tty) REQUIRES(&tty->lock)
 {
+	assert_held(&tty->lock);
 	while (line_bytes(tty) > 0 && !is_word_byte(last_byte(tty)))
 		erase_character(tty);
 	while (line_bytes(tty) > 0 && is_word_byte(last_byte(tty)))
@@ -258,6 +260,7 @@ static void reprint_line(struct tty *tty) REQUIRES(&tty->lock)
 
 void ldisc_flush_input(struct tty *tty)
 {
+	assert_held(&tty->lock);
 	ring_clear(&tty->input);
 	memset(tty->line_end, 0, sizeof(tty->line_end));
 	memset(tty->eof_mark, 0, sizeof(tty->eof_mark));
@@ -391,6 +394,7 @@ static bool input_has_room(const struct tty *tty)
 
 bool ldisc_receive(struct tty *tty, unsigned char byte, tty_signals_t *signals)
 {
+	assert_held(&tty->lock);
 	if (!input_has_room(tty))
 		return false;
 	if (iflag(tty, ISTRIP))
@@ -428,6 +432,7 @@ bool ldisc_has_line(const struct tty *tty)
 
 size_t ldisc_readable(const struct tty *tty)
 {
+	assert_held(&tty->lock);
 	if (!lflag(tty, ICANON))
 		return ring_filled(&tty->input);
 	return tty->lines > 0 ? tty->line_start - tty->input.head : 0;
@@ -475,6 +480,7 @@ size_t ldisc_take(struct tty *tty, unsigned char *to, size_t n, bool *eof)
 {
 	size_t done;
 
+	assert_held(&tty->lock);
 	*eof = false;
 	if (lflag(tty, ICANON))
 		return take_line(tty, to, n, eof);
@@ -487,6 +493,7 @@ void ldisc_mode_changed(struct tty *tty, uint32_t old_lflag)
 {
 	bool canonical = lflag(tty, ICANON);
 
+	assert_held(&tty->lock);
 	if (canonical == ((old_lflag & ICANON) != 0))
 		return;
 	tty->literal_next = false;

@@ -64,6 +64,7 @@ static void control_post(struct console *c, struct control_message *m)
 {
 	struct virtio_segment segment = { virt_to_phys(m), sizeof(*m), true };
 
+	assert_held(&c->control_rx->lock);
 	memset(m, 0, sizeof(*m));
 	if (virtqueue_add(c->control_rx, &segment, 1, m) != 0)
 		log_error("virtio-console: control queue is full");

@@ -88,6 +88,7 @@ static void rx_post(struct virtio_port *port, struct rx_buffer *b) REQUIRES(&por
 {
 	struct virtio_segment segment = { virt_to_phys(b->data), PAGE_SIZE, true };
 
+	assert_held(&port->rx->lock);
 	if (virtqueue_add(port->rx, &segment, 1, b) != 0)
 		log_error("virtio-console: port %u lost a buffer", port->id);
 }

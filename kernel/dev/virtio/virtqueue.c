@@ -82,6 +82,7 @@ int virtqueue_add(struct virtqueue *q, const struct virtio_segment *segments, si
 {
 	uint16_t head = q->free_head, at = head, last = head;
 
+	assert_held(&q->lock);
 	if (n == 0 || n > q->free_count)
 		return -ENOSPC;
 	for (size_t i = 0; i < n; i++) {
@@ -123,6 +124,7 @@ void virtqueue_kick(struct virtqueue *q)
 {
 	uint16_t from = q->kicked;
 
+	assert_held(&q->lock);
 	if (from == q->avail_next)
 		return;
 	q->kicked = q->avail_next;
@@ -151,6 +153,7 @@ void *virtqueue_take(struct virtqueue *q, uint32_t *bytes)
 	uint32_t head;
 	void *token;
 
+	assert_held(&q->lock);
 	if (q->used_seen == load_acquire(&q->used->index))
 		return NULL;
 	entry = &q->used->ring[q->used_seen & (q->size - 1)];
@@ -170,6 +173,7 @@ void *virtqueue_take(struct virtqueue *q, uint32_t *bytes)
 
 bool virtqueue_rearm(struct virtqueue *q)
 {
+	assert_held(&q->lock);
 	*used_event(q) = q->used_seen;
 	full_barrier();		/* used_event before used->index: pairs with the device's */
 	return q->used_seen != load_acquire(&q->used->index);

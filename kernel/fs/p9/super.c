@@ -24,6 +24,7 @@ static struct inode *inode_find(struct p9_super *super, uint64_t qid_path) REQUI
 {
 	struct hlist_node *at = inode_bucket(super, qid_path)->first;
 
+	assert_held(&super->lock);
 	for (; at != NULL; at = at->next) {
 		struct p9_inode *pi = container_of(at, struct p9_inode, hash_node);
 

@@ -100,6 +100,7 @@ static void mark_garbage(void) REQUIRES(&inflight_lock)
 	struct unix_socket *u;
 	bool changed = true;
 
+	assert_held(&inflight_lock);
 	each_inflight(u, at) {
 		u->candidate = u->socket.file != NULL &&
 			       refcount_read(&u->socket.file->references) == u->inflight;
