@@ -70,8 +70,8 @@ static long dispatch(const struct trap_frame *frame, uint64_t number)
 
 /* i386 arguments: 32 bits, zero-extended unless they are signed and wider in 64-bit calls. */
 #undef ARG
-#define ARG(i) ((uint64_t)(uint32_t)frame_syscall_arg(frame, (i)))
-#define ARG_SIGNED(i) ((uint64_t)(int64_t)(int32_t)frame_syscall_arg(frame, (i)))
+#define ARG(i) ((uint64_t)(uint32_t)frame_syscall_arg_i386(frame, (i)))
+#define ARG_SIGNED(i) ((uint64_t)(int64_t)(int32_t)frame_syscall_arg_i386(frame, (i)))
 
 static long dispatch_i386(const struct trap_frame *frame, uint64_t number)
 {

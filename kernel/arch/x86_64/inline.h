@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include "arch/x86_64/trap_frame.h"
+
 #define ARCH_DIRECT_MAP 0xffff800000000000UL
 #define ARCH_KERNEL_BASE 0xffffffff80000000UL	/* virtual address of physical 0 in the image map */
 
@@ -85,4 +87,46 @@ static inline uint64_t arch_cycles(void)
 
 	__asm__ volatile("rdtsc" : "=a"(low), "=d"(high));
 	return (uint64_t)high << 32 | low;
+}
+
+/* What every system call asks of its frame (arch_down.h): the index is a constant there. */
+
+static inline uint64_t frame_pc(const struct trap_frame *f) { return f->rip; }
+
+static inline void frame_set_result(struct trap_frame *f, uint64_t value) { f->rax = value; }
+
+static inline uint64_t frame_syscall_arg(const struct trap_frame *f, unsigned int index)
+{
+	switch (index) {
+	case 0:
+		return f->rdi;
+	case 1:
+		return f->rsi;
+	case 2:
+		return f->rdx;
+	case 3:
+		return f->r10;
+	case 4:
+		return f->r8;
+	default:
+		return f->r9;
+	}
+}
+
+static inline uint64_t frame_syscall_arg_i386(const struct trap_frame *f, unsigned int index)
+{
+	switch (index) {
+	case 0:
+		return (uint32_t)f->rbx;
+	case 1:
+		return (uint32_t)f->rcx;
+	case 2:
+		return (uint32_t)f->rdx;
+	case 3:
+		return (uint32_t)f->rsi;
+	case 4:
+		return (uint32_t)f->rdi;
+	default:
+		return (uint32_t)f->rbp;
+	}
 }

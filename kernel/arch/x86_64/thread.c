@@ -145,21 +145,11 @@ int arch_prctl(int code, uint64_t arg)
 
 /* --- frames ------------------------------------------------------------------------------- */
 
-uint64_t frame_pc(const struct trap_frame *f) { return f->rip; }
 uint64_t frame_sp(const struct trap_frame *f) { return f->rsp; }
 void frame_set_pc(struct trap_frame *f, uint64_t pc) { f->rip = pc; }
 void frame_set_sp(struct trap_frame *f, uint64_t sp) { f->rsp = sp; }
 uint64_t frame_result(const struct trap_frame *f) { return f->rax; }
-void frame_set_result(struct trap_frame *f, uint64_t value) { f->rax = value; }
 bool frame_is_user(const struct trap_frame *f) { return trap_frame_from_user(f); }
-
-uint64_t frame_syscall_arg(const struct trap_frame *f, unsigned int index)
-{
-	const uint64_t native[] = { f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9 };
-	const uint64_t i386[] = { f->rbx, f->rcx, f->rdx, f->rsi, f->rdi, f->rbp };
-
-	return f->trap == TRAP_SYSCALL ? native[index] : (uint32_t)i386[index];
-}
 
 void frame_init_user(struct trap_frame *f, uint64_t pc, uint64_t sp)
 {
