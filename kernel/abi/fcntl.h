@@ -104,6 +104,7 @@
 #define LOCK_EX 2
 #define LOCK_NB 4
 #define LOCK_UN 8
+#define LOCK_MAND 32
 
 struct abi_flock {
 	int16_t l_type;
@@ -134,6 +135,7 @@ ABI_SIZE(abi_f_owner_ex, 8);
 #define FALLOC_FL_ZERO_RANGE 0x10
 #define FALLOC_FL_INSERT_RANGE 0x20
 #define FALLOC_FL_UNSHARE_RANGE 0x40
+#define FALLOC_FL_KNOWN 0x7b		/* all of these */
 
 /* posix_fadvise */
 #define POSIX_FADV_NORMAL 0

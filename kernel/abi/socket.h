@@ -18,6 +18,7 @@
 #define SOCK_RAW 3
 #define SOCK_RDM 4
 #define SOCK_SEQPACKET 5
+#define SOCK_MAX 11
 #define SOCK_TYPE_MASK 0xf
 #define SOCK_CLOEXEC 02000000
 #define SOCK_NONBLOCK 04000
@@ -51,6 +52,7 @@
 #define MSG_WAITFORONE 0x10000
 #define MSG_FASTOPEN 0x20000000
 #define MSG_CMSG_CLOEXEC 0x40000000
+#define MSG_CMSG_COMPAT 0x80000000u	/* Linux's own, not for programs */
 
 /* socket options */
 #define SOL_SOCKET 1

@@ -246,11 +246,17 @@ long sys_ioctl(uint64_t fd, uint64_t command, uint64_t arg)
 	return result == -ENOIOCTLCMD ? -ENOTTY : result;
 }
 
+/* The operation is looked at before the descriptor; mandatory locks are taken for granted. */
 long sys_flock(uint64_t fd, uint64_t operation)
 {
+	int kind = (int)operation & ~LOCK_NB;
 	struct fd_ref ref;
 	long error;
 
+	if ((kind & LOCK_MAND) != 0)
+		return 0;
+	if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN)
+		return -EINVAL;
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
 	error = file_flock(ref.file, (int)operation);

@@ -339,7 +339,7 @@ static int times_attr(struct inode_attr *attr, const struct abi_timespec t[2])
 	return error;
 }
 
-/* NULL name: the descriptor itself (futimens). */
+/* NULL name with a descriptor: that itself (futimens). */
 static long set_times(uint64_t dirfd, uint64_t name, const struct abi_timespec t[2], uint64_t flags)
 {
 	struct inode_attr attr = { .valid = 0 };
@@ -347,10 +347,14 @@ static long set_times(uint64_t dirfd, uint64_t name, const struct abi_timespec t
 
 	if (error != 0)
 		return error;
+	/* Nothing to do: then Linux looks at nothing else. */
 	if (attr.valid == 0)
 		return 0;
-	return name == 0 ? change_descriptor(dirfd, &attr)
-			 : change_name(dirfd, name, flags, &attr);
+	if (name == 0 && (int)dirfd != AT_FDCWD)
+		return flags != 0 ? -EINVAL : change_descriptor(dirfd, &attr);
+	if ((flags & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0)
+		return -EINVAL;
+	return change_name(dirfd, name, flags, &attr);
 }
 
 static const struct abi_timespec both_now[2] = { { 0, UTIME_NOW }, { 0, UTIME_NOW } };
@@ -360,9 +364,6 @@ long sys_utimensat(uint64_t dirfd, uint64_t name, uint64_t times, uint64_t flags
 	struct abi_timespec t[2];
 	int error;
 
-	if ((flags & ~(uint64_t)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) != 0 ||
-	    (name == 0 && flags != 0))
-		return -EINVAL;
 	if (times == 0)
 		return set_times(dirfd, name, both_now, flags);
 	error = copy_from_user(t, user_addr(times), sizeof(t));
@@ -470,8 +471,6 @@ long sys_fallocate(uint64_t fd, uint64_t mode, uint64_t offset, uint64_t bytes)
 		return -EBADF;
 	if ((int64_t)offset < 0 || (int64_t)bytes <= 0)
 		error = -EINVAL;
-	else if ((int64_t)(offset + bytes) < 0)
-		error = -EFBIG;
 	else
 		error = file_fallocate(ref.file, (int)mode, offset, bytes);
 	fd_put(&ref);

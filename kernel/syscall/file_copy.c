@@ -137,10 +137,11 @@ long sys_sendfile(uint64_t to_fd, uint64_t from_fd, uint64_t offset, uint64_t co
 	struct end from = { .own_pos = false }, to = { .own_pos = false };
 	long result = pos_get(&from, offset);
 
-	if (result == 0)
-		result = ends_get(&from, from_fd, &to, to_fd);
 	if (result != 0)
 		return result;
+	result = ends_get(&from, from_fd, &to, to_fd);
+	if (result != 0)
+		return pos_put(&from, offset, result);
 	if (from.ref.file->ops->stream && offset != 0)
 		result = -ESPIPE;
 	else if (from.ref.file->ops->stream || (to.ref.file->flags & O_APPEND))
@@ -148,7 +149,8 @@ long sys_sendfile(uint64_t to_fd, uint64_t from_fd, uint64_t offset, uint64_t co
 	else
 		result = copy_loop(&from, &to, count < MAX_RW_COUNT ? count : MAX_RW_COUNT);
 	ends_put(&from, &to);
-	return result >= 0 ? pos_put(&from, offset, result) : result;
+	/* Linux writes the position back also after a failure. */
+	return pos_put(&from, offset, result);
 }
 
 static int copy_range_check(struct end *from, struct end *to, uint64_t count)
@@ -304,11 +306,14 @@ long sys_vmsplice(uint64_t fd, uint64_t iov, uint64_t count, uint64_t flags)
 		return -EINVAL;
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
-	result = file_is_pipe(ref.file) ? user_iovec_get(&v, iov, count) : -EBADF;
+	result = user_iovec_get(&v, iov, count);
 	if (result == 0) {
 		v.io.nonblocking = (flags & SPLICE_F_NONBLOCK) != 0;
-		result = ref.file->writable ? file_write_here(ref.file, &v.io)
-					    : file_read_here(ref.file, &v.io);
+		if (v.io.left > 0 && !file_is_pipe(ref.file))
+			result = -EBADF;
+		else if (v.io.left > 0)
+			result = ref.file->writable ? file_write_here(ref.file, &v.io)
+						    : file_read_here(ref.file, &v.io);
 		user_iovec_put(&v);
 	}
 	fd_put(&ref);

@@ -193,25 +193,38 @@ long sys_rename(uint64_t from, uint64_t to)
 	return sys_renameat2((uint64_t)AT_FDCWD, from, (uint64_t)AT_FDCWD, to, 0);
 }
 
-long sys_readlinkat(uint64_t dirfd, uint64_t name, uint64_t to, uint64_t size)
+/* An empty name is the descriptor itself: no link there is as no name. */
+static int read_link(const struct user_path *p, char **target)
 {
 	struct inode *inode;
 	struct path path;
+	int error = path_lookup(&p->base.ctx, p->name, LOOKUP_EMPTY, &path);
+
+	if (error != 0)
+		return error;
+	inode = path_inode(&path);
+	if (S_ISLNK(inode->mode) && inode->ops->readlink != NULL)
+		error = inode->ops->readlink(inode, target);
+	else
+		error = p->name[0] == '\0' ? -ENOENT : -EINVAL;
+	path_put(&path);
+	return error;
+}
+
+long sys_readlinkat(uint64_t dirfd, uint64_t name, uint64_t to, uint64_t size)
+{
+	struct user_path p;
 	char *target;
 	size_t n;
 	int error;
 
 	if ((int)size <= 0)
 		return -EINVAL;
-	error = user_path_lookup((int)dirfd, name, LOOKUP_EMPTY, &path);
+	error = user_path_get(&p, (int)dirfd, name, true);
 	if (error != 0)
 		return error;
-	inode = path_inode(&path);
-	if (!S_ISLNK(inode->mode) || inode->ops->readlink == NULL)
-		error = -EINVAL;
-	else
-		error = inode->ops->readlink(inode, &target);
-	path_put(&path);
+	error = read_link(&p, &target);
+	user_path_put(&p);
 	if (error != 0)
 		return error;
 	n = strlen(target);

@@ -40,13 +40,13 @@ static long open_legacy(int dirfd, uint64_t name, uint64_t flags, uint64_t mode)
 {
 	struct open_request r = { .flags = ((int)flags & VALID_OPEN_FLAGS) | O_LARGEFILE };
 
+	if (r.flags & O_PATH)
+		r.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	if (r.flags & (O_CREAT | TMPFILE_BIT))
 		r.mode = (uint32_t)mode & 07777 & ~task_current()->fs->umask;
 	if ((r.flags & TMPFILE_BIT) &&
 	    ((r.flags & O_TMPFILE) != O_TMPFILE || (r.flags & O_ACCMODE) == O_RDONLY))
 		return -EINVAL;
-	if (r.flags & O_PATH)
-		r.flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	return do_open(dirfd, name, &r);
 }
 

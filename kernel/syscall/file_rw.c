@@ -85,8 +85,6 @@ static long transfer_buffer(uint64_t fd, uint64_t buffer, uint64_t count, bool w
 		return -EBADF;
 	if (write ? !ref.file->writable : !ref.file->readable)
 		done = -EBADF;
-	else if ((int64_t)count < 0)
-		done = -EINVAL;
 	else
 		done = init_user(&io, buffer, count);
 	if (done == 0)
@@ -178,6 +176,8 @@ long sys_pwrite64(uint64_t fd, uint64_t buffer, uint64_t count, uint64_t offset)
 	return transfer_buffer_at(fd, buffer, count, (int64_t)offset, true);
 }
 
+#define RWF_KNOWN (RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)
+
 /* preadv2 and pwritev2; offset -1: the file's own position. */
 static long transfer_vector_at(uint64_t fd, uint64_t iov, uint64_t count, int64_t offset,
 			       uint64_t flags, bool write)
@@ -186,8 +186,6 @@ static long transfer_vector_at(uint64_t fd, uint64_t iov, uint64_t count, int64_
 	struct fd_ref ref;
 	long done;
 
-	if ((flags & ~(uint64_t)(RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_NOWAIT | RWF_APPEND)) != 0)
-		return -EOPNOTSUPP;
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
 	fd_put(&ref);
@@ -195,7 +193,9 @@ static long transfer_vector_at(uint64_t fd, uint64_t iov, uint64_t count, int64_
 	if (done != 0)
 		return done;
 	v.io.nonblocking = (flags & RWF_NOWAIT) != 0;
-	if (offset == -1)
+	if ((flags & ~(uint64_t)RWF_KNOWN) != 0 && v.io.left > 0)
+		done = -EOPNOTSUPP;
+	else if (offset == -1)
 		done = transfer(fd, &v.io, write);
 	else
 		done = transfer_at(fd, &v.io, offset, write);
@@ -277,6 +277,11 @@ long sys_syncfs(uint64_t fd)
 
 long sys_sync_file_range(uint64_t fd, uint64_t offset, uint64_t bytes, uint64_t flags)
 {
+	struct fd_ref ref;
+
+	if (!fd_get((int)fd, &ref))
+		return -EBADF;
+	fd_put(&ref);
 	if ((flags & ~7UL) != 0 || (int64_t)offset < 0 || (int64_t)(offset + bytes) < 0)
 		return -EINVAL;
 	return sync_file(fd, true);
@@ -293,7 +298,7 @@ long sys_readahead(uint64_t fd, uint64_t offset, uint64_t count)
 	if (!ref.file->readable)
 		error = -EBADF;
 	else
-		error = ref.file->inode->object != NULL ? 0 : -EINVAL;
+		error = ref.file->inode->object != NULL && (int64_t)count >= 0 ? 0 : -EINVAL;
 	fd_put(&ref);
 	return error;
 }

@@ -103,10 +103,10 @@ static int check_range(struct map_request *r, bool fixed)
 			r->address = 0;
 		return 0;
 	}
-	if ((r->address & ~PAGE_MASK) != 0)
-		return -EINVAL;
 	if (r->address > USER_END - r->bytes)
 		return -ENOMEM;
+	if ((r->address & ~PAGE_MASK) != 0)
+		return -EINVAL;
 	return r->address < USER_START && !capable(17 /* CAP_SYS_RAWIO */) ? -EPERM : 0;
 }
 
@@ -122,6 +122,9 @@ static long do_map(struct map_request *r, struct file *file)
 	if ((process_current()->personality & READ_IMPLIES_EXEC) != 0 && (r->prot & PROT_READ) != 0)
 		area.flags |= AREA_EXEC;
 	error = check_range(r, fixed);
+	if (error == 0 && file != NULL && S_ISREG(file->inode->mode) &&
+	    r->offset + r->bytes > INT64_MAX)
+		error = -EOVERFLOW;
 	if (error == 0)
 		error = check_flags(r, file != NULL);
 	if (error != 0)
@@ -155,13 +158,11 @@ long sys_mmap(uint64_t address, uint64_t bytes, uint64_t prot, uint64_t flags, u
 
 	if ((offset & ~PAGE_MASK) != 0)
 		return -EINVAL;
-	if ((flags & MAP_HUGETLB) != 0)
-		return (flags & MAP_ANONYMOUS) != 0 ? -ENOMEM : -EINVAL;
 	if ((flags & MAP_ANONYMOUS) != 0)
-		return do_map(&r, NULL);
+		return (flags & MAP_HUGETLB) != 0 ? -ENOMEM : do_map(&r, NULL);
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
-	result = do_map(&r, ref.file);
+	result = (flags & MAP_HUGETLB) != 0 ? -EINVAL : do_map(&r, ref.file);
 	fd_put(&ref);
 	return result;
 }

@@ -71,18 +71,18 @@ long sys_pivot_root(uint64_t new_root, uint64_t put_old)
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	error = user_string_get(put_old, PATH_MAX_BYTES, &old);
+	error = user_path_get(&p, AT_FDCWD, new_root, false);
 	if (error != 0)
 		return error;
-	error = user_path_get(&p, AT_FDCWD, new_root, false);
+	error = user_string_get(put_old, PATH_MAX_BYTES, &old);
 	if (error == 0) {
 		error = vfs_pivot_root(&p.base.ctx, p.name, old, &root);
 		if (error == 0) {
 			fs_state_replace_all(&p.base.root, &root);
 			path_put(&root);
 		}
-		user_path_put(&p);
+		kfree(old);
 	}
-	kfree(old);
+	user_path_put(&p);
 	return error;
 }

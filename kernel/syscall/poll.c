@@ -130,6 +130,9 @@ static long do_poll(uint64_t address, uint64_t count, uint64_t deadline_ns)
 		ready = poll_items(c.items, c.count, deadline_ns);
 		items_put(c.items, c.count);
 	}
+	/* Also when there is nothing to write, as Linux. */
+	if (ready >= 0 && !user_range_ok(user_addr(address), c.count * sizeof(*c.fds)))
+		ready = -EFAULT;
 	for (size_t i = 0; ready >= 0 && i < c.count; i++) {
 		int16_t result = (int16_t)c.items[i].result;
 		uint64_t at = address + i * sizeof(struct abi_pollfd) +

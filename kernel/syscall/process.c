@@ -155,6 +155,8 @@ static long do_exec(int dirfd, uint64_t user_name, uint64_t argv, uint64_t envp,
 		return error;
 	if (name[0] == '\0' && (flags & AT_EMPTY_PATH) == 0)
 		error = -ENOENT;
+	else if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0)
+		error = -EINVAL;
 	else
 		error = process_exec(dirfd, name, user_addr(argv), user_addr(envp), flags);
 	kfree(name);
@@ -169,8 +171,6 @@ long sys_execve(uint64_t name, uint64_t argv, uint64_t envp)
 
 long sys_execveat(uint64_t dirfd, uint64_t name, uint64_t argv, uint64_t envp, uint64_t flags)
 {
-	if (((int)flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0)
-		return -EINVAL;
 	return do_exec((int)dirfd, name, argv, envp, (int)flags);
 }
 

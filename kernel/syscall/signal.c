@@ -76,10 +76,10 @@ long sys_rt_tgsigqueueinfo(uint64_t tgid, uint64_t tid, uint64_t signo, uint64_t
 	struct abi_siginfo info;
 	int error = get_info(user_info, (int)signo, (uint32_t)tgid, &info);
 
+	if (error != -EFAULT && ((int)tid <= 0 || (int)tgid <= 0))
+		return -EINVAL;
 	if (error != 0)
 		return error;
-	if ((int)tid <= 0 || (int)tgid <= 0)
-		return -EINVAL;
 	return signal_kill_task((uint32_t)tgid, (uint32_t)tid, (int)signo, &info);
 }
 

@@ -68,7 +68,7 @@ static int check_type(uint64_t type)
 
 	if ((type & ~(uint64_t)(SOCK_TYPE_MASK | SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0)
 		return -EINVAL;
-	return kind == 0 || kind > SOCK_SEQPACKET ? -EINVAL : 0;
+	return kind >= SOCK_MAX ? -EINVAL : 0;	/* the rest is the family's to know */
 }
 
 /* A socket and its file; on failure nothing is left. */
@@ -95,31 +95,28 @@ long sys_socket(uint64_t family, uint64_t type, uint64_t protocol)
 	return error != 0 ? error : fd_add(file, (type & SOCK_CLOEXEC) != 0);
 }
 
-static int install_pair(struct file *const files[2], bool close_on_exec, uint64_t to)
+/* Two descriptors whose numbers are at `to` already; nothing is left on failure. */
+static int reserve_pair(int fds[2], bool close_on_exec, uint64_t to)
 {
-	int fds[2], error;
+	int error;
 
 	fds[0] = fd_reserve(0, close_on_exec);
 	if (fds[0] < 0)
 		return fds[0];
 	fds[1] = fd_reserve(0, close_on_exec);
-	error = fds[1] < 0 ? fds[1] : copy_to_user(user_addr(to), fds, sizeof(fds));
+	error = fds[1] < 0 ? fds[1] : copy_to_user(user_addr(to), fds, 2 * sizeof(fds[0]));
 	if (error != 0) {
 		fd_cancel(fds[0]);
 		if (fds[1] >= 0)
 			fd_cancel(fds[1]);
-		return error;
 	}
-	fd_install(fds[0], files[0]);
-	fd_install(fds[1], files[1]);
-	return 0;
+	return error;
 }
 
-long sys_socketpair(uint64_t family, uint64_t type, uint64_t protocol, uint64_t to)
+static int make_pair(uint64_t family, uint64_t type, uint64_t protocol, struct file *files[2])
 {
-	struct file *files[2] = { NULL, NULL };
 	struct socket *a, *b;
-	int error = check_type(type);
+	int error = 0;
 
 	for (int i = 0; i < 2 && error == 0; i++)
 		error = make_file(family, type, protocol, &files[i]);
@@ -128,11 +125,28 @@ long sys_socketpair(uint64_t family, uint64_t type, uint64_t protocol, uint64_t 
 		b = socket_of_file(files[1]);
 		error = a->ops->pair != NULL ? a->ops->pair(a, b) : -EOPNOTSUPP;
 	}
-	if (error == 0)
-		error = install_pair(files, (type & SOCK_CLOEXEC) != 0, to);
 	for (int i = 0; i < 2 && error != 0; i++) {
 		if (files[i] != NULL)
 			file_put(files[i]);
+	}
+	return error;
+}
+
+long sys_socketpair(uint64_t family, uint64_t type, uint64_t protocol, uint64_t to)
+{
+	struct file *files[2] = { NULL, NULL };
+	int fds[2], error = check_type(type);
+
+	if (error == 0)
+		error = reserve_pair(fds, (type & SOCK_CLOEXEC) != 0, to);
+	if (error != 0)
+		return error;
+	error = make_pair(family, type, protocol, files);
+	for (int i = 0; i < 2; i++) {
+		if (error == 0)
+			fd_install(fds[i], files[i]);
+		else
+			fd_cancel(fds[i]);
 	}
 	return error;
 }
@@ -173,11 +187,15 @@ long sys_connect(uint64_t fd, uint64_t address, uint64_t bytes)
 	struct abi_sockaddr_storage name;
 	struct socket *s;
 	struct fd_ref ref;
-	long error = socket_get(fd, &ref, &s);
+	long error;
 
-	if (error != 0)
-		return error;
+	/* The name is read before it is known whether this is a socket. */
+	if (!fd_get((int)fd, &ref))
+		return -EBADF;
+	s = socket_of_file(ref.file);
 	error = name_get(address, bytes, &name);
+	if (error == 0 && s == NULL)
+		error = -ENOTSOCK;
 	if (error == 0)
 		error = s->ops->connect(s, &name, (uint32_t)bytes, is_nonblocking(&ref));
 	fd_put(&ref);
@@ -219,11 +237,13 @@ long sys_accept4(uint64_t fd, uint64_t address, uint64_t bytes_address, uint64_t
 	struct socket *s;
 	struct fd_ref ref;
 	struct file *file;
-	long error;
+	long error = socket_get(fd, &ref, &s);
 
-	if ((flags & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0)
+	if (error != -EBADF && (flags & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) {
+		if (error == 0)
+			fd_put(&ref);
 		return -EINVAL;
-	error = socket_get(fd, &ref, &s);
+	}
 	if (error != 0)
 		return error;
 	error = accept_file(s, is_nonblocking(&ref), flags, &file);
@@ -293,11 +313,13 @@ long sys_setsockopt(uint64_t fd, uint64_t level, uint64_t name, uint64_t value, 
 	struct fd_ref ref;
 	long error;
 
-	if ((int)bytes < 0)
-		return -EINVAL;
 	error = socket_get(fd, &ref, &s);
 	if (error != 0)
 		return error;
+	if ((int)bytes < 0) {
+		fd_put(&ref);
+		return -EINVAL;
+	}
 	bytes = (uint32_t)bytes < OPTION_MAX ? (uint32_t)bytes : OPTION_MAX;
 	error = copy_from_user(buffer, user_addr(value), bytes);
 	if (error == 0)
@@ -343,9 +365,10 @@ static ssize_t finish_send(ssize_t done, int flags)
 
 static int init_user(struct iobuf *io, uint64_t buffer, uint64_t bytes)
 {
+	bytes = bytes < MAX_RW_COUNT ? bytes : MAX_RW_COUNT;
 	if (!user_range_ok(user_addr(buffer), bytes))
 		return -EFAULT;
-	iobuf_init_user(io, user_addr(buffer), bytes < MAX_RW_COUNT ? bytes : MAX_RW_COUNT);
+	iobuf_init_user(io, user_addr(buffer), bytes);
 	return 0;
 }
 
@@ -396,6 +419,12 @@ long sys_recvfrom(uint64_t fd, uint64_t buffer, uint64_t bytes, uint64_t flags, 
 	return error != 0 ? error : done;
 }
 
+/* As socket_get for the calls with message headers, which refuse one flag before all else. */
+static int message_socket_get(uint64_t fd, uint64_t flags, struct fd_ref *ref, struct socket **out)
+{
+	return (flags & MSG_CMSG_COMPAT) != 0 ? -EINVAL : socket_get(fd, ref, out);
+}
+
 static int header_get(uint64_t address, struct abi_msghdr *h)
 {
 	int error = copy_from_user(h, user_addr(address), sizeof(*h));
@@ -440,7 +469,7 @@ long sys_sendmsg(uint64_t fd, uint64_t message, uint64_t flags)
 {
 	struct socket *s;
 	struct fd_ref ref;
-	long done = socket_get(fd, &ref, &s);
+	long done = message_socket_get(fd, flags, &ref, &s);
 
 	if (done != 0)
 		return done;
@@ -496,7 +525,7 @@ long sys_recvmsg(uint64_t fd, uint64_t message, uint64_t flags)
 {
 	struct socket *s;
 	struct fd_ref ref;
-	long done = socket_get(fd, &ref, &s);
+	long done = message_socket_get(fd, flags, &ref, &s);
 
 	if (done != 0)
 		return done;
@@ -519,7 +548,7 @@ long sys_sendmmsg(uint64_t fd, uint64_t messages, uint64_t count, uint64_t flags
 {
 	struct socket *s;
 	struct fd_ref ref;
-	long done = socket_get(fd, &ref, &s);
+	long done = message_socket_get(fd, flags, &ref, &s);
 	uint32_t n = 0, limit = (uint32_t)count < UIO_MAXIOV ? (uint32_t)count : UIO_MAXIOV;
 
 	if (done != 0)
@@ -543,8 +572,11 @@ long sys_recvmmsg(uint64_t fd, uint64_t messages, uint64_t count, uint64_t flags
 	struct socket *s;
 	struct fd_ref ref;
 	uint32_t n = 0, limit = (uint32_t)count < UIO_MAXIOV ? (uint32_t)count : UIO_MAXIOV;
-	long done = timeout != 0 ? timespec_get(timeout, &ns) : 0;
+	long done;
 
+	if ((flags & MSG_CMSG_COMPAT) != 0)
+		return -EINVAL;
+	done = timeout != 0 ? timespec_get(timeout, &ns) : 0;
 	if (done != 0)
 		return done;
 	if (timeout != 0)

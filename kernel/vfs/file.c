@@ -422,6 +422,8 @@ int file_fallocate(struct file *f, int mode, uint64_t offset, uint64_t bytes)
 
 	if (bytes == 0 || offset > INT64_MAX || bytes > INT64_MAX)
 		return -EINVAL;
+	if ((mode & ~FALLOC_FL_KNOWN) != 0)
+		return -EOPNOTSUPP;
 	if (!f->writable)
 		return -EBADF;
 	if (S_ISFIFO(inode->mode))
