@@ -14,6 +14,7 @@
 #include "fs/initramfs/initramfs_internal.h"
 #include "lib/inflate.h"
 #include "lib/string.h"
+#include "lib/zstd.h"
 #include "mem/page.h"
 #include "mem/slab.h"
 #include "vfs/inode.h"
@@ -85,6 +86,8 @@ static int unpack_all(struct unpack *u, const unsigned char *data, size_t size)
 		}
 		if (inflate_is_gzip(data + at, size - at))
 			error = unpack_gzip(u, data + at, size - at, &consumed);
+		else if (zstd_is_zstd(data + at, size - at))
+			error = unpack_zstd(u, data + at, size - at, &consumed);
 		else
 			error = unpack_plain(u, data + at, size - at, &consumed);
 		if (error != 0)

@@ -27,5 +27,6 @@ must_check int unpack_content(struct unpack *u, struct file *file, const void *d
 /* After the content: owner, mode, times. */
 void unpack_finish(const struct cpio_entry *entry, struct file *file);
 
-/* A gzip member with archives in it; *consumed of the input. */
+/* A gzip member, a zstd frame with archives in it; *consumed of the input. */
 must_check int unpack_gzip(struct unpack *u, const void *data, size_t size, size_t *consumed);
+must_check int unpack_zstd(struct unpack *u, const void *data, size_t size, size_t *consumed);

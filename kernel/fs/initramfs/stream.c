@@ -1,5 +1,5 @@
 /*
- * Archives inside gzip: a cpio reader that is fed piece by piece, as the decompressor puts them
+ * Archives inside gzip or zstd: a cpio reader that is fed piece by piece, as the decompressor puts them
  * out.
  *
  * States: HEADER (110 bytes), NAME (with its padding), then by kind DATA (a file's, written as it
@@ -12,10 +12,13 @@
 #include "lib/bits.h"
 #include "lib/inflate.h"
 #include "lib/string.h"
+#include "lib/zstd.h"
+#include "mem/kvmap.h"
 #include "mem/slab.h"
 #include "vfs/inode.h"
 
 #define HEADER_BYTES 110
+#define ZSTD_WINDOW_MAX (128UL << 20)	/* what zstd --long asks for */
 
 enum stream_state { BETWEEN, HEADER, NAME, DATA, TARGET, SKIP };
 
@@ -232,22 +235,70 @@ static int stream_sink(void *context, const void *bytes, size_t size)
 	return 0;
 }
 
+/* A stream for one compressed member; NULL: no memory. */
+static struct stream *stream_create(struct unpack *u)
+{
+	struct stream *s = kzalloc(sizeof(*s));
+
+	if (s == NULL)
+		return NULL;
+	s->unpack = u;
+	begin(s, BETWEEN, 0);
+	return s;
+}
+
+/* After the member: its status, or that the archive in it was cut short. */
+static int stream_end(struct stream *s, int error)
+{
+	if (error == 0 && s->state != BETWEEN)
+		error = -EINVAL;
+	if (s->file != NULL)
+		file_put(s->file);
+	kfree(s);
+	return error;
+}
+
 int unpack_gzip(struct unpack *u, const void *data, size_t size, size_t *consumed)
 {
 	struct inflate *inflate = kmalloc(sizeof(*inflate));
-	struct stream *s = kzalloc(sizeof(*s));
+	struct stream *s = stream_create(u);
 	int error = -ENOMEM;
 
-	if (inflate != NULL && s != NULL) {
-		s->unpack = u;
-		begin(s, BETWEEN, 0);
+	if (inflate != NULL && s != NULL)
 		error = inflate_gzip(inflate, data, size, consumed, stream_sink, s);
-		if (error == 0 && s->state != BETWEEN)
-			error = -EINVAL;
-		if (s->file != NULL)
-			file_put(s->file);
-	}
-	kfree(s);
+	if (s != NULL)
+		error = stream_end(s, error);
 	kfree(inflate);
+	return error;
+}
+
+int unpack_zstd(struct unpack *u, const void *data, size_t size, size_t *consumed)
+{
+	struct zstd *zstd;
+	struct stream *s;
+	void *window;
+	uint64_t bytes;
+	size_t pages;
+	int error = zstd_window_size(data, size, &bytes);
+
+	if (error != 0)
+		return error;
+	if (bytes > ZSTD_WINDOW_MAX)
+		return -ENOMEM;
+	pages = page_round_up(bytes) >> PAGE_SHIFT;
+	window = kvmap_create(pages, PAGE_KERNEL);
+	zstd = kmalloc(sizeof(*zstd));
+	s = stream_create(u);
+	error = -ENOMEM;
+	if (window != NULL && zstd != NULL && s != NULL)
+		error = zstd_decompress(zstd, window, bytes, data, size, consumed, stream_sink, s);
+	else
+		log_error("initramfs: no memory for a zstd window of %lu bytes",
+			  (unsigned long)bytes);
+	if (s != NULL)
+		error = stream_end(s, error);
+	kfree(zstd);
+	if (window != NULL)
+		kvmap_destroy_many(&window, 1, pages);
 	return error;
 }
