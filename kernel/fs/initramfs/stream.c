@@ -1,6 +1,6 @@
 /*
- * Archives inside gzip or zstd: a cpio reader that is fed piece by piece, as the decompressor puts them
- * out.
+ * Archives inside gzip or zstd: a cpio reader that is fed piece by piece, as the decompressor puts
+ * them out.
  *
  * States: HEADER (110 bytes), NAME (with its padding), then by kind DATA (a file's, written as it
  * comes), TARGET (a link's, gathered) or SKIP, then PAD to a multiple of 4. Between archives zeros
