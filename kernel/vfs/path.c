@@ -191,6 +191,8 @@ static int push_text(struct walk *w, char *target)
 	return target[0] == '/' ? walk_to_root(w) : 0;
 }
 
+uint64_t vfs_protected_symlinks = 1;
+
 /*
  * Protected symlinks: one at the end of a name, in a sticky directory that anybody writes, is
  * followed only by its owner or when the directory's owner made it.
@@ -199,7 +201,8 @@ bool walk_may_follow(const struct walk *w, const struct inode *link)
 {
 	const struct inode *dir = w->path.dentry->inode;
 
-	return (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
+	return vfs_protected_symlinks == 0 ||
+	       (dir->mode & (S_ISVTX | S_IWOTH)) != (S_ISVTX | S_IWOTH) ||
 	       link->uid == w->cred->uid || link->uid == dir->uid;
 }
 

@@ -67,6 +67,9 @@ must_check int path_lookup_parent(const struct path_context *ctx, const char *na
 				  unsigned int flags, struct path_last *out);
 static inline void path_last_put(struct path_last *l) { path_put(&l->parent); }
 
+/* Settings of /proc/sys/fs (proc(5)); on, as Debian has them. */
+extern uint64_t vfs_protected_symlinks, vfs_protected_hardlinks;
+
 /* Crosses mounts stacked on *p, in place. */
 void path_follow_mounts(struct path *p);
 /* The absolute name as seen from root, into the end of buf: pointer to its start; " (deleted)" is

@@ -164,12 +164,14 @@ int vfs_symlink(const struct path_context *ctx, const char *name, const char *ta
 	return new_entry_end(&e, error, IN_CREATE);
 }
 
+uint64_t vfs_protected_hardlinks = 1;
+
 /* Protected hard links: others' files only when one could as well have copied or changed them. */
 static bool may_link(struct inode *inode, const struct vfs_cred *cred)
 {
 	uint32_t mode = inode->mode;
 
-	if (cred_is_owner(cred, inode))
+	if (vfs_protected_hardlinks == 0 || cred_is_owner(cred, inode))
 		return true;
 	return S_ISREG(mode) && (mode & S_ISUID) == 0 &&
 	       (mode & (S_ISGID | S_IXGRP)) != (S_ISGID | S_IXGRP) &&

@@ -3,7 +3,7 @@
  *
  * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c
  * links: core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c
- * links: core/fail_point.c lib/rbtree.c lib/string.c
+ * links: core/fail_point.c lib/number.c lib/rbtree.c lib/string.c
  * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
  * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
  * links: sched/worker.c fs/pipe.c fs/pipe_open.c fs/eventfd.c vfs/iobuf.c vfs/poll.c

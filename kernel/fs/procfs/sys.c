@@ -8,6 +8,7 @@
 #include "lib/number.h"
 #include "lib/string.h"
 #include "proc/utsname.h"
+#include "vfs/path.h"
 
 #define R (S_IFREG | 0444)
 #define RW (S_IFREG | 0644)
@@ -16,6 +17,10 @@
 /* A number that may be set: what it means is up to who reads it. */
 #define SETTING(name, initial)                                                                    \
 static uint64_t name = (initial);                                                                 \
+SETTING_OF(name)
+
+/* The same for a number that lives elsewhere. */
+#define SETTING_OF(name)                                                                          \
 static int show_##name(struct text *out, const struct proc_subject *s)                            \
 {                                                                                                 \
 	text_printf(out, "%llu\n", (unsigned long long)name);                                     \
@@ -76,6 +81,8 @@ SETTING(perf_paranoid, 2)
 SETTING(dmesg_restrict, 0)
 SETTING(core_uses_pid, 0)
 SETTING(panic_setting, 0)
+SETTING_OF(vfs_protected_symlinks)
+SETTING_OF(vfs_protected_hardlinks)
 
 static int show_hostname(struct text *out, const struct proc_subject *s)
 {
@@ -175,7 +182,9 @@ static const struct proc_entry inotify_children[] = {
 static const struct proc_entry fs_children[] = {
 	RO_ENTRY("file-max", file_max), RO_ENTRY("file-nr", file_nr),
 	{ .name = "inotify", .mode = DIR, .children = inotify_children },
-	RO_ENTRY("nr_open", nr_open), RO_ENTRY("pipe-max-size", pipe_max_size), { .name = NULL },
+	RO_ENTRY("nr_open", nr_open), RO_ENTRY("pipe-max-size", pipe_max_size),
+	RW_ENTRY("protected_hardlinks", vfs_protected_hardlinks),
+	RW_ENTRY("protected_symlinks", vfs_protected_symlinks), { .name = NULL },
 };
 
 static const struct proc_entry core_children[] = {
