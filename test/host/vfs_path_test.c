@@ -236,12 +236,12 @@ static void follow_host_setting(const char *path, uint64_t *setting)
 
 TEST(paths_are_as_on_linux)
 {
+	follow_host_setting("/proc/sys/fs/protected_symlinks", &vfs_protected_symlinks);
 	if (!vfs_host_enter()) {
 		printf("# SKIP not root, or no tmpfs at /dev/shm\n");
 		return;
 	}
 	vfs_single_boot(&root);
-	follow_host_setting("/proc/sys/fs/protected_symlinks", &vfs_protected_symlinks);
 	become(false);
 	(void)our_setattr("/", &(struct inode_attr){.valid = ATTR_MODE, .mode = 01777});
 	for (unsigned i = 0; i < ROUNDS; i++)
