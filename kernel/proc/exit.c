@@ -146,7 +146,8 @@ void process_notify_parent_locked(struct process *p, int signo, struct sigqueue_
 		entry->info.child.stime = (int64_t)(p->dead_system_ns / (NSEC_PER_SEC / 100));
 	}
 	state = signal_lock(parent);
-	silent = signo == 0 ||
+	/* clone(2) takes any number of eight bits: one that is no signal sends none. */
+	silent = signo == 0 || signo > SIGNAL_COUNT ||
 		 (info->si_code != CLD_EXITED && info->si_code != CLD_KILLED &&
 		  info->si_code != CLD_DUMPED &&
 		  (parent->sighand->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP) != 0);
