@@ -48,11 +48,13 @@ long sys_inotify_add_watch(uint64_t fd, uint64_t name, uint64_t mask)
 
 	if ((uint32_t)mask == 0 || ((uint32_t)mask & ~(uint32_t)KNOWN_BITS) != 0)
 		return -EINVAL;
-	if (((uint32_t)mask & (IN_MASK_ADD | IN_MASK_CREATE)) == (IN_MASK_ADD | IN_MASK_CREATE))
-		return -EINVAL;
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
-	result = inotify_is_file(ref.file) ? add_watch(ref.file, name, (uint32_t)mask) : -EINVAL;
+	if (!inotify_is_file(ref.file) ||
+	    ((uint32_t)mask & (IN_MASK_ADD | IN_MASK_CREATE)) == (IN_MASK_ADD | IN_MASK_CREATE))
+		result = -EINVAL;
+	else
+		result = add_watch(ref.file, name, (uint32_t)mask);
 	fd_put(&ref);
 	return result;
 }

@@ -184,6 +184,7 @@ static int tmpfs_fallocate(struct inode *inode, int mode, uint64_t offset, uint6
 	struct tmpfs_inode *ti = tmpfs_inode_of(inode);
 	uint64_t end = offset + bytes;
 	bool grows = (mode & FALLOC_FL_KEEP_SIZE) == 0 && end > ti->object.size_bytes;
+	uint64_t max_pages;
 	int error;
 
 	if ((mode & ~(FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE)) != 0)
@@ -192,6 +193,10 @@ static int tmpfs_fallocate(struct inode *inode, int mode, uint64_t offset, uint6
 		return punch_hole(ti, mode, offset, end);
 	if (grows && (ti->seals & F_SEAL_GROW) != 0)
 		return -EPERM;
+	/* What never fits is refused before the instance is filled with part of it. */
+	max_pages = read_once(tmpfs_super_of(inode->super)->max_pages);
+	if (max_pages != 0 && ((end - 1) >> PAGE_SHIFT) - (offset >> PAGE_SHIFT) >= max_pages)
+		return -ENOSPC;
 	error = allocate_range(&ti->object, offset, end);
 	if (error == 0 && grows)
 		write_once(ti->object.size_bytes, end);
