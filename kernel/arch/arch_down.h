@@ -128,7 +128,8 @@ void frame_set_sp(struct trap_frame *f, uint64_t sp);
 uint64_t frame_result(const struct trap_frame *f);
 void frame_set_result(struct trap_frame *f, uint64_t value);
 uint64_t frame_syscall_arg(const struct trap_frame *f, unsigned int index);	/* 0..5 */
-uint64_t frame_syscall_arg_i386(const struct trap_frame *f, unsigned int index);	/* 32 bits */
+/* The same of an i386 call: 32 bits. */
+uint64_t frame_syscall_arg_i386(const struct trap_frame *f, unsigned int index);
 bool frame_is_user(const struct trap_frame *f);
 /* The frame of a fresh program: zero registers, entry, stack, interrupts on. */
 void frame_init_user(struct trap_frame *f, uint64_t pc, uint64_t sp);

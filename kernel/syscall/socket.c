@@ -12,13 +12,11 @@
 #include "syscall/args.h"
 #include "syscall/syscalls.h"
 #include "syscall/user_iovec.h"
-
-#define OPTION_MAX 1024
+#include "syscall/user_socket.h"
 
 /* --- arguments -------------------------------------------------------------------------------- */
 
-/* The socket behind a descriptor; -EBADF, -ENOTSOCK. fd_put() on success. */
-static int socket_get(uint64_t fd, struct fd_ref *ref, struct socket **out)
+int user_socket_get(uint64_t fd, struct fd_ref *ref, struct socket **out)
 {
 	if (!fd_get((int)fd, ref))
 		return -EBADF;
@@ -158,7 +156,7 @@ long sys_bind(uint64_t fd, uint64_t address, uint64_t bytes)
 	struct abi_sockaddr_storage name;
 	struct socket *s;
 	struct fd_ref ref;
-	long error = socket_get(fd, &ref, &s);
+	long error = user_socket_get(fd, &ref, &s);
 
 	if (error != 0)
 		return error;
@@ -173,7 +171,7 @@ long sys_listen(uint64_t fd, uint64_t backlog)
 {
 	struct socket *s;
 	struct fd_ref ref;
-	long error = socket_get(fd, &ref, &s);
+	long error = user_socket_get(fd, &ref, &s);
 
 	if (error != 0)
 		return error;
@@ -237,7 +235,7 @@ long sys_accept4(uint64_t fd, uint64_t address, uint64_t bytes_address, uint64_t
 	struct socket *s;
 	struct fd_ref ref;
 	struct file *file;
-	long error = socket_get(fd, &ref, &s);
+	long error = user_socket_get(fd, &ref, &s);
 
 	if (error != -EBADF && (flags & ~(uint64_t)(SOCK_CLOEXEC | SOCK_NONBLOCK)) != 0) {
 		if (error == 0)
@@ -269,7 +267,7 @@ static long get_name(uint64_t fd, uint64_t address, uint64_t bytes_address, bool
 	struct socket *s;
 	struct fd_ref ref;
 	size_t bytes = 0;
-	long error = socket_get(fd, &ref, &s);
+	long error = user_socket_get(fd, &ref, &s);
 
 	if (error != 0)
 		return error;
@@ -295,63 +293,13 @@ long sys_shutdown(uint64_t fd, uint64_t how)
 {
 	struct socket *s;
 	struct fd_ref ref;
-	long error = socket_get(fd, &ref, &s);
+	long error = user_socket_get(fd, &ref, &s);
 
 	if (error != 0)
 		return error;
 	error = (uint32_t)how > SHUT_RDWR ? -EINVAL : s->ops->shutdown(s, (int)how);
 	fd_put(&ref);
 	return error;
-}
-
-/* --- options ---------------------------------------------------------------------------------- */
-
-long sys_setsockopt(uint64_t fd, uint64_t level, uint64_t name, uint64_t value, uint64_t bytes)
-{
-	uint8_t buffer[OPTION_MAX];
-	struct socket *s;
-	struct fd_ref ref;
-	long error;
-
-	error = socket_get(fd, &ref, &s);
-	if (error != 0)
-		return error;
-	if ((int)bytes < 0) {
-		fd_put(&ref);
-		return -EINVAL;
-	}
-	bytes = (uint32_t)bytes < OPTION_MAX ? (uint32_t)bytes : OPTION_MAX;
-	error = copy_from_user(buffer, user_addr(value), bytes);
-	if (error == 0)
-		error = socket_set_option(s, (int)level, (int)name, buffer, bytes);
-	fd_put(&ref);
-	return error;
-}
-
-long sys_getsockopt(uint64_t fd, uint64_t level, uint64_t name, uint64_t value, uint64_t bytes_at)
-{
-	uint8_t buffer[OPTION_MAX];
-	struct socket *s;
-	struct fd_ref ref;
-	int32_t room;
-	size_t bytes;
-	long error = socket_get(fd, &ref, &s);
-
-	if (error != 0)
-		return error;
-	error = copy_from_user(&room, user_addr(bytes_at), sizeof(room));
-	if (error == 0 && room < 0)
-		error = -EINVAL;
-	if (error == 0) {
-		bytes = (size_t)room < OPTION_MAX ? (size_t)room : OPTION_MAX;
-		error = socket_get_option(s, (int)level, (int)name, buffer, &bytes);
-	}
-	fd_put(&ref);
-	if (error != 0)
-		return error;
-	room = (int32_t)bytes;
-	error = copy_to_user(user_addr(value), buffer, bytes);
-	return error != 0 ? error : copy_to_user(user_addr(bytes_at), &room, sizeof(room));
 }
 
 /* --- messages --------------------------------------------------------------------------------- */
@@ -383,7 +331,7 @@ long sys_sendto(uint64_t fd, uint64_t buffer, uint64_t bytes, uint64_t flags, ui
 
 	if (done != 0)
 		return done;
-	done = socket_get(fd, &ref, &s);
+	done = user_socket_get(fd, &ref, &s);
 	if (done != 0)
 		return done;
 	if (address != 0) {
@@ -407,7 +355,7 @@ long sys_recvfrom(uint64_t fd, uint64_t buffer, uint64_t bytes, uint64_t flags, 
 
 	if (done != 0)
 		return done;
-	done = socket_get(fd, &ref, &s);
+	done = user_socket_get(fd, &ref, &s);
 	if (done != 0)
 		return done;
 	done = s->ops->receive(s, &m, is_nonblocking(&ref));
@@ -422,7 +370,7 @@ long sys_recvfrom(uint64_t fd, uint64_t buffer, uint64_t bytes, uint64_t flags, 
 /* As socket_get for the calls with message headers, which refuse one flag before all else. */
 static int message_socket_get(uint64_t fd, uint64_t flags, struct fd_ref *ref, struct socket **out)
 {
-	return (flags & MSG_CMSG_COMPAT) != 0 ? -EINVAL : socket_get(fd, ref, out);
+	return (flags & MSG_CMSG_COMPAT) != 0 ? -EINVAL : user_socket_get(fd, ref, out);
 }
 
 static int header_get(uint64_t address, struct abi_msghdr *h)
@@ -581,7 +529,7 @@ long sys_recvmmsg(uint64_t fd, uint64_t messages, uint64_t count, uint64_t flags
 		return done;
 	if (timeout != 0)
 		deadline = deadline_after(ns);
-	done = socket_get(fd, &ref, &s);
+	done = user_socket_get(fd, &ref, &s);
 	if (done != 0)
 		return done;
 	for (; n < limit && (n == 0 || clock_ns() < deadline); n++) {
