@@ -227,9 +227,18 @@ bool spin_is_held(const struct spinlock *lock)
 
 void assert_no_spinlock_held(const char *where)
 {
-	const struct lock_stack *stack = this_cpu(lock_stack);
+	const struct spinlock *held = NULL;
+	const struct lock_stack *stack;
+	irq_state_t state;
 
-	if (CONFIG_DEBUG && stack->count != 0)
-		panic("%s: spin lock %p (rank %u) is held", where,
-		      (const void *)stack->held[0].lock, stack->held[0].lock->rank);
+	if (!CONFIG_DEBUG)
+		return;
+	/* A thread that holds none may be moved: with interrupts on this could be another's stack. */
+	state = arch_irq_save();
+	stack = this_cpu(lock_stack);
+	if (stack->count != 0)
+		held = stack->held[0].lock;
+	arch_irq_restore(state);
+	if (held != NULL)
+		panic("%s: spin lock %p (rank %u) is held", where, (const void *)held, held->rank);
 }
