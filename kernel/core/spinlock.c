@@ -233,7 +233,7 @@ void assert_no_spinlock_held(const char *where)
 
 	if (!CONFIG_DEBUG)
 		return;
-	/* A thread that holds none may be moved: with interrupts on this could be another's stack. */
+	/* A thread that holds none may be moved: its stack could then be another processor's. */
 	state = arch_irq_save();
 	stack = this_cpu(lock_stack);
 	if (stack->count != 0)

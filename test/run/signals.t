@@ -41,11 +41,12 @@ for (1 .. 3) {
 }
 is TineRun::wait_limited($pid, 20), 143, 'the third signal ends the machine';
 
-# Before there is a program a signal ends the run at once.
+# Before there is a program a signal ends the run at once. The port is this test's own: others run beside it.
+my $port = 20000 + $$ % 20000;
 $pid = fork // die;
 if ($pid == 0) {
 	open STDIN, '<', '/dev/null' or die;
-	exec TineRun::command(), tine_argv('--append', 'x=1', '--gdb', '23456', '--', 'true') or die
+	exec TineRun::command(), tine_argv('--append', 'x=1', '--gdb', $port, '--', 'true') or die
 		if open STDERR, '>', '/dev/null';
 }
 select undef, undef, undef, 1;
