@@ -175,6 +175,8 @@ static ssize_t packet_in(struct pipe *p, struct iobuf *from, size_t n)
 	done = copy_in(p, from, n);
 	if (done < (ssize_t)n) {	/* all or nothing */
 		p->tail = before;
+		if ((before & (PAGE_SIZE - 1)) != 0)
+			(*slot_of(p, before))->private = 0;
 		return done < 0 ? done : -EFAULT;
 	}
 	(*slot_of(p, p->tail - 1))->private = PACKET | (uint32_t)n;

@@ -26,6 +26,8 @@ static int parse_rights(struct socket_message *m, uint64_t data, size_t bytes)
 	size_t n = bytes / sizeof(int);
 	struct file **grown;
 
+	if (n == 0)
+		return 0;
 	if (m->file_count + n > SCM_MAX_FD)
 		return -EINVAL;
 	grown = kcalloc(m->file_count + n + 1, sizeof(*grown));

@@ -98,11 +98,15 @@ void process_set_gone_hook(void (*hook)(uint32_t pid))
 /* References that existence held, to be dropped when no lock is held. */
 static void drop_reaped(struct process *p)
 {
-	struct task *leader = p->leader;
+	struct task *leader;
+	irq_state_t state;
 
 	if (process_gone != NULL)
 		process_gone(p->pid);
+	state = spin_lock_irqsave(&p->lock);
+	leader = p->leader;
 	p->leader = NULL;
+	spin_unlock_irqrestore(&p->lock, state);
 	task_put(leader);
 	process_put(p);
 }

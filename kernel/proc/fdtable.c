@@ -192,10 +192,11 @@ void fdtable_get(struct fdtable *t)
 
 void fdtable_put(struct fdtable *t)
 {
-	struct fd_body *body = t->body;
+	struct fd_body *body;
 
 	if (!refcount_put(&t->references))
 		return;
+	body = t->body;		/* not before: until then its owner may change it */
 	/* Each is closed as by close(2), with its flush and locks; the body's references stay. */
 	for (size_t fd = bitmap_find_set(body->used, body->capacity, 0); fd < body->capacity;
 	     fd = bitmap_find_set(body->used, body->capacity, fd + 1)) {

@@ -81,8 +81,7 @@ void oom_relieve(void)
 		return;
 	victim = choose_victim(&dying);
 	if (victim != NULL && !dying) {
-		log_error("out of memory: ending pid %u (%s)", victim->pid,
-			  victim->leader->thread.name);
+		log_error("out of memory: ending pid %u", victim->pid);
 		(void)signal_send_process(victim, SIGKILL, NULL);
 	}
 	if (victim != NULL)

@@ -62,6 +62,8 @@ void signal_task_exiting(struct task *task)
 
 	task->exiting = true;
 	signal_hand_over_locked(task, ~task->blocked);
+	/* Under the lock: a timer's own entry may be among them, and go before the task does. */
+	sigqueue_flush(&task->pending, ~0ULL);
 	/* A stop that waits for this task need not any more. */
 	if (p->stop_pending && p->stopped_count >= signal_live_tasks_locked(p))
 		signal_stop_completed_locked(p);

@@ -403,6 +403,8 @@ static long send_message(struct socket *s, uint64_t address, uint64_t flags, boo
 	m.io = &v.io;
 	m.name_bytes = (size_t)h.msg_namelen;
 	done = name_get(h.msg_name, (uint64_t)h.msg_namelen, &m.name);
+	if (done == 0 && h.msg_controllen > INT32_MAX)
+		done = -ENOBUFS;
 	if (done == 0 && h.msg_controllen > 0)
 		done = control_parse(&m, h.msg_control, h.msg_controllen);
 	if (done == 0) {

@@ -132,6 +132,15 @@ static struct chardev slave_devices = {
 	.ops = &tty_file_ops, .open = open_slave,
 };
 
+/* The session told us its terminal without counting it: it may have gone meanwhile. */
+static void hang_up_session(struct tty *tty)
+{
+	if (!pty_try_get(tty))
+		return;
+	tty_hangup(tty);
+	tty_put(tty);
+}
+
 void tty_init(void)
 {
 	static const struct { const char *path; uint32_t mode, minor; } nodes[] = {
@@ -146,6 +155,6 @@ void tty_init(void)
 				   device_make(TTY_MAJOR, nodes[i].minor)) != 0)
 			log_error("tty: no node for %s", nodes[i].path);
 	}
-	session_set_tty_hangup(tty_hangup);
+	session_set_tty_hangup(hang_up_session);
 	devpts_init();
 }

@@ -244,7 +244,7 @@ static bool tx_reap(struct virtio_port *port)
 		if (page != NULL)
 			port->in_flight--;
 		room = port->in_flight < TX_MAX;
-		if (page == NULL && !room && virtqueue_rearm(port->tx)) {
+		if (page == NULL && port->in_flight > 0 && virtqueue_rearm(port->tx)) {
 			spin_unlock_irqrestore(&port->tx->lock, state);
 			continue;
 		}

@@ -148,6 +148,11 @@ static ssize_t mem_transfer(struct file *file, struct iobuf *io, loff_t *pos, bo
 
 	if (space == NULL)
 		return 0;
+	/* The program may have been executed anew since the open, with other rights. */
+	if (proc_subject_access(&pi->subject) != 0) {
+		space_put(space);
+		return -EACCES;
+	}
 	while (io->left > 0) {
 		size_t want = io->left < CHUNK ? io->left : CHUNK, done;
 

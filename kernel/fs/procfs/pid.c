@@ -375,10 +375,10 @@ static bool find_fd(struct proc_subject *subject, const char *name, size_t lengt
 
 static int64_t next_fd(const struct proc_subject *dir, uint64_t from)
 {
-	struct fdtable *table = proc_subject_fdtable(dir);
+	struct fdtable *table = from <= INT32_MAX ? proc_subject_fdtable(dir) : NULL;
 	int fd;
 
-	if (table == NULL || from > INT32_MAX)
+	if (table == NULL)
 		return -1;
 	fd = fdtable_next_fd(table, (int)from);
 	fdtable_put(table);

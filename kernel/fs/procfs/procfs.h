@@ -65,6 +65,8 @@ void proc_subject_put(struct process *p, struct task *t);
 struct space *proc_subject_space(const struct proc_subject *s);
 /* The subject's descriptor table, counted; NULL. */
 struct fdtable *proc_subject_fdtable(const struct proc_subject *s);
+/* May the current task look into the subject (PTRACE_MODE_READ)? 0, -EACCES, -ESRCH. */
+must_check int proc_subject_access(const struct proc_subject *s);
 /* Parses a decimal name without leading zeros into *id. */
 bool proc_parse_id(const char *name, size_t length, uint32_t *id);
 

@@ -139,26 +139,15 @@ static void proc_evict(struct inode *inode)
 	slab_free(inode_cache, proc_inode_of(inode));
 }
 
-/* May the current task look into the subject (PTRACE_MODE_READ)? */
-static int subject_access(const struct proc_subject *s)
+int proc_subject_access(const struct proc_subject *s)
 {
-	const struct cred *mine = cred_current();
-	struct cred *theirs;
 	struct process *p;
 	struct task *t;
 	bool may;
 
 	if (!proc_subject_get(s, &p, &t))
 		return -ESRCH;
-	if (t == NULL || p == process_current() || cred_capable(mine, CAP_SYS_PTRACE)) {
-		proc_subject_put(p, t);
-		return 0;
-	}
-	theirs = cred_of_task(t);
-	may = mine->fsuid == theirs->euid && mine->fsuid == theirs->suid &&
-	      mine->fsuid == theirs->uid && mine->fsgid == theirs->egid &&
-	      mine->fsgid == theirs->sgid && mine->fsgid == theirs->gid;
-	cred_put(theirs);
+	may = t == NULL || p == process_current() || task_may_access(t);
 	proc_subject_put(p, t);
 	return may ? 0 : -EACCES;
 }
@@ -224,7 +213,7 @@ static int proc_readlink(struct inode *inode, char **out)
 	bool reachable;
 	int error;
 
-	error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
+	error = pi->entry->needs_access ? proc_subject_access(&pi->subject) : 0;
 	if (error != 0)
 		return error;
 	if (pi->entry->link != NULL)
@@ -246,7 +235,7 @@ static int proc_readlink(struct inode *inode, char **out)
 static int proc_follow(struct inode *inode, struct path *out)
 {
 	const struct proc_inode *pi = proc_inode_of(inode);
-	int error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
+	int error = pi->entry->needs_access ? proc_subject_access(&pi->subject) : 0;
 
 	return error != 0 ? error : pi->entry->follow(&pi->subject, out);
 }
@@ -263,7 +252,7 @@ static int entry_make(struct text *t, void *arg)
 static int proc_open(struct inode *inode, struct file *file)
 {
 	const struct proc_inode *pi = proc_inode_of(inode);
-	int error = pi->entry->needs_access ? subject_access(&pi->subject) : 0;
+	int error = pi->entry->needs_access ? proc_subject_access(&pi->subject) : 0;
 
 	if (error != 0 || pi->entry->file_ops != NULL || S_ISDIR(inode->mode))
 		return error;

@@ -64,11 +64,17 @@ static void packet_cancel(struct unix_packet *p, struct socket_message *m)
 	unix_packet_free(p);
 }
 
+/* What a queue costs: packets take memory however few bytes they hold. */
+static uint64_t queue_cost(const struct unix_socket *to)
+{
+	return to->queued_bytes + to->queued_packets * sizeof(struct unix_packet);
+}
+
 static bool queue_is_full(const struct unix_socket *to, size_t bytes)
 {
 	if (to->socket.type == SOCK_DGRAM)
 		return to->queued_packets > UNIX_DATAGRAM_QUEUE;
-	return to->queued_bytes > 0 && to->queued_bytes + bytes > to->socket.receive_buffer;
+	return to->queued_packets > 0 && queue_cost(to) + bytes > to->socket.receive_buffer;
 }
 
 /* Into the queue. -EAGAIN: full; -EPIPE: it will not be read. */
@@ -515,7 +521,7 @@ static bool queue_is_writable(struct unix_socket *to)
 	if (to->socket.type == SOCK_DGRAM)
 		yes = !queue_is_full(to, 0);
 	else
-		yes = to->receive_shut || to->queued_bytes * 4 <= to->socket.receive_buffer;
+		yes = to->receive_shut || queue_cost(to) * 4 <= to->socket.receive_buffer;
 	spin_unlock(&to->lock);
 	return yes;
 }
