@@ -46,5 +46,5 @@ void kstack_init(void);
 /* True when the caller may sleep and may wait for other processors. */
 static inline bool mem_may_sleep(void)
 {
-	return read_once(cpu_self()->preempt_count) == 0 && arch_irq_enabled();
+	return preempt_count() == 0 && arch_irq_enabled();
 }

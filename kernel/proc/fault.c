@@ -33,10 +33,11 @@ void exception_enter(struct trap_frame *frame, const struct exception *e)
 	send_fault(e);
 }
 
-/* May this context sleep to repair a fault? Not under spin locks, not in interrupt handlers. */
+/* May this context sleep to repair a fault? Not under spin locks, not in interrupt handlers, which
+ * count as one. */
 static bool may_repair(bool from_user)
 {
-	return from_user || (preempt_count() == 0 && cpu_self()->irq_depth == 0);
+	return from_user || preempt_count() == 0;
 }
 
 static void send_memory_signal(uint64_t address, int error, int si_code, uint64_t error_code)

@@ -32,6 +32,8 @@ static void inherit_policy(struct thread *t)
 	t->cpu = cpu_id();
 }
 
+_Static_assert(offsetof(struct thread, arch) == 0, "arch/ finds its part by the thread's address");
+
 int thread_init(struct thread *t, const char *name)
 {
 	void *stack = kstack_allocate();

@@ -29,7 +29,11 @@
 
 _Static_assert(offsetof(struct fpu_image, present) == 512, "the XSAVE header follows FXSAVE's 512");
 
-static struct arch_thread *running(void) { return cpu_arch_self()->running; }
+/*
+ * The current thread's part: its first member (sched/thread.h asserts it). One load: what the CPU
+ * runs, read in several, could be another thread by the last of them.
+ */
+static struct arch_thread *running(void) { return (struct arch_thread *)cpu_current(); }
 
 /* Bytes of FPU state on the user's stack, the closing magic number included. */
 static uint32_t fpu_frame_bytes(void)
