@@ -3,6 +3,7 @@
  */
 #include "image.h"
 #include "kernel.h"
+#include "lab.h"
 #include "run.h"
 #include "text.h"
 
@@ -16,6 +17,7 @@ static const char usage[] =
 	"usage: ./tine                                a shell, or a demo without a terminal\n"
 	"       ./tine run [OPTIONS] -- CMD [ARG...]  run CMD in Tine; see ./tine run --help\n"
 	"       ./tine test [PATTERN...]              the tests, all or those that match\n"
+	"       ./tine lab NAME                       measurements; see ./tine lab --help\n"
 	"       ./tine image iso FILE                 a bootable image\n";
 
 struct verb {
@@ -79,7 +81,7 @@ static const struct verb verbs[] = {
 	{ "test", verb_test },
 	{ "image", verb_image },
 	{ "bench", verb_missing },
-	{ "lab", verb_missing },
+	{ "lab", lab },
 	{ "help", verb_help },
 	{ "--help", verb_help },
 };

@@ -1,0 +1,46 @@
+/*
+ * lab.c - `tine lab`: the table of its commands.
+ */
+#include "lab.h"
+
+#include "text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int missing(int argc, char **argv)
+{
+	(void)argc;
+	die(STATUS_USAGE, "lab %s is not there yet", argv[0]);
+}
+
+static const struct lab_command commands[] = {
+	{ "report", missing, "the report's program under its settings: both sides of fork go on" },
+	{ "livelock", missing, "the report's failure on purpose, its causes apart, and the cure" },
+	{ "step", missing, "each instruction of the child from its debug exception" },
+	{ "latency", missing, "from IRETQ to the next timer interrupt and the first instruction" },
+	{ "tlb", missing, "ways to switch page tables, compared" },
+	{ "compare", missing, "parent and child after fork: what differs and why" },
+	{ "trace", missing, "the emulator's trace of fork beside the kernel's own" },
+};
+
+static int help(void)
+{
+	printf("usage: ./tine lab NAME [ARG...]       doc/headway.md explains each\n");
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		printf("  %-10s %s\n", commands[i].name, commands[i].help);
+	return 0;
+}
+
+int lab(int argc, char **argv)
+{
+	if (argc < 2)
+		die(STATUS_USAGE, "lab: no name; see ./tine lab --help");
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		return help();
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	}
+	die(STATUS_USAGE, "lab %s: no such command; see ./tine lab --help", argv[1]);
+}
