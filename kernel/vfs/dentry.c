@@ -418,18 +418,23 @@ size_t dentry_shrink(size_t n)
 	return freed;
 }
 
-void dentry_prune_children(struct dentry *dir)
+/*
+ * Also those that a walk is holding: left in the table they would keep the directory until the LRU
+ * gets to them. No new ones come, for a lookup under the directory's mutex finds it dead.
+ */
+void dentry_drop_children(struct dentry *dir)
 {
-	struct list_head unused = LIST_HEAD_INIT(unused);
+	struct list_head dropped = LIST_HEAD_INIT(dropped);
 	struct dentry *d, *next;
 
+	ASSERT(dir->dead);
 	spin_lock(&dentry_tree_lock);
 	list_for_each_safe(d, next, &dir->children, child_node) {
-		if (remove_unused_locked(d))
-			list_push_back(&unused, &d->lru_node);
+		if (remove_locked(d))
+			list_push_back(&dropped, &d->lru_node);
 	}
 	spin_unlock(&dentry_tree_lock);
-	(void)put_list(&unused);
+	(void)put_list(&dropped);
 }
 
 void dentry_prune_super(struct super *super)

@@ -74,8 +74,8 @@ must_check struct dentry *dentry_create_unhashed(struct dentry *dir, const char 
 void dentry_drop(struct dentry *dentry);
 /* As that, with all names below it; the caller holds a reference. */
 void dentry_drop_tree(struct dentry *dentry);
-/* Forgets all unused children of a directory: after its removal. */
-void dentry_prune_children(struct dentry *dir);
+/* Forgets all children of a directory that was removed (dead). */
+void dentry_drop_children(struct dentry *dir);
 /* Forgets all unused dentries of a file system that is going away. */
 void dentry_prune_super(struct super *super);
 /* The parent, counted: safe against renames. Itself for a root. */

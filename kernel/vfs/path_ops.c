@@ -259,7 +259,7 @@ static int rmdir_locked(const struct path *dir, struct dentry *victim, const str
 	mutex_unlock(&victim->inode->mutex);
 	if (error == 0) {
 		dentry_unhash(victim);
-		dentry_prune_children(victim);
+		dentry_drop_children(victim);
 	}
 	return error;
 }

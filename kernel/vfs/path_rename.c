@@ -155,7 +155,7 @@ static int rename_commit(struct rename *r) NO_LOCK_ANALYSIS
 	}
 	dentry_move(r->old, r->new, name);
 	if (r->new->dead)
-		dentry_prune_children(r->new);
+		dentry_drop_children(r->new);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #define SECONDS 4
 
 static uint32_t seed;
+static int stop;
 
 static uint32_t below(uint32_t n)
 {
@@ -192,10 +193,46 @@ TEST_LIMIT("does a tree that many change at random stay whole?", 60)
 	CHECK_OK(rmdir("tree"));
 }
 
+/* --- a directory's life ----------------------------------------------------------------------- */
+
+static void *look_for_missing(void *arg)
+{
+	struct stat st;
+
+	(void)arg;
+	while (!__atomic_load_n(&stop, __ATOMIC_SEQ_CST)) {
+		CHECK(stat("removed/inner/missing", &st) < 0);
+		CHECK(errno == ENOENT);
+	}
+	return NULL;
+}
+
+/* A name known to be absent must not keep the directory that is gone. */
+TEST_LIMIT("does a removed directory go although names are being looked up in it?", 60)
+{
+	pthread_t threads[4];
+
+	guest_scratch();
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&threads[i], NULL, look_for_missing, NULL), 0);
+	for (int64_t end = guest_now_ns() + SECONDS / 2 * 1000000000LL; guest_now_ns() < end;) {
+		CHECK_OK(mkdir("removed", 0755));
+		CHECK_OK(mkdir("removed/inner", 0755));
+		CHECK_OK(rmdir("removed/inner"));
+		CHECK_OK(mkdir("other", 0755));
+		CHECK_OK(mkdir("removed/inner", 0755));
+		CHECK_OK(rename("other", "removed/inner"));
+		CHECK_OK(rmdir("removed/inner"));
+		CHECK_OK(rmdir("removed"));
+	}
+	__atomic_store_n(&stop, 1, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pthread_join(threads[i], NULL), 0);
+}
+
 /* --- pipes and epoll -------------------------------------------------------------------------- */
 
 static int shared_epoll;
-static int stop;
 
 static void *wait_for_events(void *arg)
 {
