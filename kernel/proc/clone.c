@@ -72,7 +72,7 @@ static int check_process_count(void)
 		return 0;
 	state = spin_lock_irqsave(&process_tree_lock);
 	list_for_each(p, &process_all, all_node) {
-		if (p->leader != NULL && p->leader->cred->uid == cred->uid)
+		if (process_uid_locked(p) == cred->uid)
 			mine += p->task_count;
 	}
 	spin_unlock_irqrestore(&process_tree_lock, state);
@@ -155,7 +155,6 @@ static int prepare_space(struct clone_plan *plan)
 		child->rseq = self->rseq;
 		child->rseq_bytes = self->rseq_bytes;
 		child->rseq_signature = self->rseq_signature;
-		child->rseq_cpu = self->rseq_cpu;
 	}
 	return 0;
 }

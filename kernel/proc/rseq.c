@@ -3,7 +3,8 @@
  * critical section that is interrupted by a switch or a signal is aborted to its handler.
  *
  * The area is written on the way to user mode after a switch, and the abort is decided there: the
- * program counter in the frame against the section that the area points at.
+ * program counter in the frame against the section that the area points at. That there was a switch
+ * is seen by the thread's count of dispatches, which differs from the one written for last.
  */
 #include "abi/rseq.h"
 
@@ -81,6 +82,8 @@ void rseq_return_after_switch(struct task *task, struct trap_frame *frame)
 long rseq_register(user_addr_t area, uint32_t bytes, int flags, uint32_t signature)
 {
 	struct task *task = task_current();
+	/* Before the processor's number: a switch between the two is seen on the way out. */
+	uint64_t dispatches = read_once(task->thread.headway.dispatches);
 	uint32_t cpu = cpu_id();
 
 	if ((flags & RSEQ_FLAG_UNREGISTER) != 0) {
@@ -108,6 +111,7 @@ long rseq_register(user_addr_t area, uint32_t bytes, int flags, uint32_t signatu
 	task->rseq = area;
 	task->rseq_bytes = bytes;
 	task->rseq_signature = signature;
+	task->rseq_dispatches = dispatches;
 	if (clear_section(task) != 0 || write_cpu(task, cpu, cpu) != 0) {
 		task->rseq = user_addr(0);
 		return -EFAULT;

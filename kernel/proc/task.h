@@ -118,7 +118,8 @@ struct task {
 	user_addr_t robust_list;
 	size_t robust_list_bytes;
 	user_addr_t rseq;
-	uint32_t rseq_bytes, rseq_signature, rseq_cpu;
+	uint32_t rseq_bytes, rseq_signature;
+	uint64_t rseq_dispatches;		/* thread.headway.dispatches it was written for */
 	int restart_kind;			/* which sleep restart_syscall goes on with */
 	uint64_t restart_deadline_ns;
 	uint64_t restart_args[4];

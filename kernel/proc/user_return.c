@@ -17,11 +17,10 @@
 #include "sched/headway.h"
 
 /* Interrupts off; true when something was done and the state must be looked at anew. */
-static bool do_one(struct trap_frame *frame, struct thread *thread, bool *switched)
+static bool do_one(struct trap_frame *frame, struct thread *thread)
 {
 	if (unlikely(sched_need_resched()) && headway_may_switch(thread, frame_pc(frame), true)) {
 		sched_switch();
-		*switched = true;
 		return true;
 	}
 	if (unlikely(read_once(thread->pending_signal))) {
@@ -33,16 +32,21 @@ static bool do_one(struct trap_frame *frame, struct thread *thread, bool *switch
 	return false;
 }
 
-/* A registered area must show this processor, and a critical section that was left is aborted. */
-static bool rseq_is_due(const struct task *task, bool switched)
+/*
+ * A registered area must show this processor, and a critical section that was left is aborted:
+ * wherever the thread was switched out, here or in the kernel (a fault or a call that slept).
+ */
+static bool rseq_is_due(const struct task *task)
 {
-	return unlikely(task->rseq.value != 0) && (switched || task->rseq_cpu != cpu_id());
+	return unlikely(task->rseq.value != 0) &&
+	       task->rseq_dispatches != task->thread.headway.dispatches;
 }
 
+/* A switch while interrupts are on makes it due again. */
 static void update_rseq(struct trap_frame *frame, struct task *task)
 {
+	task->rseq_dispatches = task->thread.headway.dispatches;
 	arch_irq_enable();
-	task->rseq_cpu = cpu_id();
 	rseq_return_after_switch(task, frame);
 	arch_irq_disable();
 }
@@ -51,16 +55,14 @@ void user_return(struct trap_frame *frame)
 {
 	struct thread *thread = thread_current();
 	struct task *task = task_of(thread);
-	bool switched = false;
 
 	ASSERT(frame_is_user(frame));
 	arch_irq_disable();
 	for (;;) {
-		if (do_one(frame, thread, &switched))
+		if (do_one(frame, thread))
 			continue;
-		if (likely(!rseq_is_due(task, switched)))
+		if (likely(!rseq_is_due(task)))
 			break;
-		switched = false;
 		update_rseq(frame, task);
 	}
 	if (CONFIG_DEBUG)

@@ -160,6 +160,63 @@ TEST("does rseq register, keep the processor's number, refuse a second time, and
 	CHECK_ERRNO(syscall(SYS_rseq, NULL, 7, 0, 0), EINVAL);
 }
 
+/* A critical section that sleeps in the kernel on its way: true when it was aborted. */
+static bool sleep_in_section(struct rseq *area)
+{
+	static struct { uint32_t version, flags; uint64_t start, length, abort; }
+		section __attribute__((aligned(32)));
+	struct timespec time = { 0, 1000000 };
+	long aborted, call = SYS_nanosleep;
+
+	asm volatile("lea 1f(%%rip), %%rax\n\t"
+		     "mov %%rax, 8(%[section])\n\t"
+		     "lea 2f(%%rip), %%rcx\n\t"
+		     "sub %%rax, %%rcx\n\t"
+		     "mov %%rcx, 16(%[section])\n\t"
+		     "lea 3f(%%rip), %%rax\n\t"
+		     "mov %%rax, 24(%[section])\n\t"
+		     "xor %%esi, %%esi\n\t"
+		     "mov %[section], 8(%[area])\n"
+		     "1:\tmov %[call], %%rax\n\t"
+		     "syscall\n\t"
+		     "nop\n"
+		     "2:\txor %%eax, %%eax\n\t"
+		     "jmp 4f\n\t"
+		     ".long 0x53053053\n"
+		     "3:\tmov $1, %%eax\n"
+		     "4:"
+		     : "=&a"(aborted)
+		     : [section] "r"(&section), [area] "r"(area), [call] "r"(call), "D"(&time)
+		     : "rcx", "rsi", "r11", "memory");
+	return aborted == 1 && area->rseq_cs == 0;
+}
+
+static void *abort_by_sleep(void *arg __attribute__((unused)))
+{
+	static __thread struct rseq area __attribute__((aligned(32)));
+	unsigned long aborted = 0;
+
+	if (syscall(SYS_rseq, &area, 32, 0, 0x53053053) < 0)
+		return (void *)(long)errno;
+	for (int i = 0; i < 20; i++)
+		aborted += sleep_in_section(&area);
+	if (syscall(SYS_rseq, &area, 32, 1, 0x53053053) != 0)
+		return (void *)1003;
+	return (void *)(2000 + aborted);
+}
+
+TEST("is a restartable sequence aborted when the thread was switched out inside the kernel?")
+{
+	pthread_t thread;
+	void *result;
+
+	CHECK_EQ(pthread_create(&thread, NULL, abort_by_sleep, NULL), 0);
+	CHECK_EQ(pthread_join(thread, &result), 0);
+	if ((long)result == ENOSYS || (long)result == EBUSY || (long)result == EINVAL)
+		SKIP("the kernel has no rseq, or the library uses it");
+	CHECK_EQ((long)result, 2020);
+}
+
 TEST("does membarrier answer its query and run the commands it names?")
 {
 	int commands = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
