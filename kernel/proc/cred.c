@@ -105,15 +105,16 @@ void cred_commit(struct cred *cred)
 	irq_state_t state;
 
 	cred_derive(cred);
-	state = spin_lock_irqsave(&task->process->lock);
-	task->cred = cred;
-	spin_unlock_irqrestore(&task->process->lock, state);
+	/* First closed to others: who sees the new ids (task_may_access()) sees that too. */
 	if (old->euid != cred->euid || old->egid != cred->egid || old->fsuid != cred->fsuid ||
 	    old->fsgid != cred->fsgid) {
 		if (task->thread.space != NULL)
 			task->thread.space->dumpable = false;
 		task->parent_death_signal = 0;
 	}
+	state = spin_lock_irqsave(&task->process->lock);
+	task->cred = cred;
+	spin_unlock_irqrestore(&task->process->lock, state);
 	cred_put(old);
 }
 
@@ -125,6 +126,17 @@ struct cred *cred_of_task(struct task *task)
 	cred_get(cred);
 	spin_unlock_irqrestore(&task->process->lock, state);
 	return cred;
+}
+
+uint32_t process_uid_locked(struct process *p)
+{
+	uint32_t uid;
+
+	assert_held(&process_tree_lock);
+	spin_lock(&p->lock);
+	uid = p->leader->cred->uid;
+	spin_unlock(&p->lock);
+	return uid;
 }
 
 bool cred_in_group(const struct cred *cred, uint32_t gid)

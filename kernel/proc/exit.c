@@ -145,7 +145,7 @@ void process_notify_parent_locked(struct process *p, int signo, struct sigqueue_
 		entry->info = *info;
 		entry->info.si_signo = signo;
 		entry->info.child.pid = (int32_t)p->pid;
-		entry->info.child.uid = p->leader->cred->uid;
+		entry->info.child.uid = process_uid_locked(p);
 		entry->info.child.utime = (int64_t)(p->dead_user_ns / (NSEC_PER_SEC / 100));
 		entry->info.child.stime = (int64_t)(p->dead_system_ns / (NSEC_PER_SEC / 100));
 	}

@@ -104,6 +104,8 @@ void signal_leave_stop_locked(struct process *p);
 void signal_continue_locked(struct process *p);
 /* signal_force() of a kernel-made one; `always`: its handler is taken away first. */
 void signal_force_default(int signo, bool always);
+/* The leader's real user id: another's credentials are read under its process's lock alone. */
+uint32_t process_uid_locked(struct process *p) REQUIRES(&process_tree_lock);
 bool cred_may_signal(const struct cred *mine, const struct cred *theirs);
 /* A timer's signal was taken: SI_TIMER gets its overrun count, the timer goes on. */
 void itimer_signal_taken(struct process *p, int signo, struct abi_siginfo *info);

@@ -31,9 +31,11 @@ static bool is_asked_for(const struct wait_request *r, const struct process *chi
 }
 
 static void result_begin(struct wait_result *result, struct process *child)
+	REQUIRES(&process_tree_lock)
 {
+	assert_held(&process_tree_lock);
 	result->pid = child->pid;
-	result->uid = child->leader->cred->uid;
+	result->uid = process_uid_locked(child);
 	rusage_get_zombie(child, &result->usage);
 }
 
@@ -63,6 +65,7 @@ static void take_zombie_locked(const struct wait_request *r, struct process *chi
 
 static bool take_stop_locked(const struct wait_request *r, struct process *child,
 			     struct wait_result *result)
+	REQUIRES(&process_tree_lock)
 {
 	irq_state_t state = signal_lock(child);
 	bool found = false, keep = (r->options & WNOWAIT) != 0;

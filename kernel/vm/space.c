@@ -47,6 +47,7 @@ struct space *space_create(void)
 		return NULL;
 	}
 	refcount_init(&space->references);
+	refcount_init(&space->holders);
 	rwlock_init(&space->lock);
 	spin_init(&space->table_lock, RANK_SPACE);
 	space->root = page_to_phys(root);
@@ -73,7 +74,13 @@ void space_put(struct space *space)
 	ptable_root_destroy(space_root(space));
 	area_tree_put(space->areas);
 	area_file_put(space->exe_file);
-	slab_free(space_cache, space);
+	space_release(space);
+}
+
+void space_release(struct space *space)
+{
+	if (refcount_put(&space->holders))
+		slab_free(space_cache, space);
 }
 
 /* The next living space after `space` (NULL: the first), counted. */

@@ -45,7 +45,8 @@ struct area {
 void space_set_file_ops(void (*get)(void *file), void (*put)(void *file));
 
 struct space {
-	struct refcount references;	/* threads and temporary users */
+	struct refcount references;	/* threads and temporary users: they keep the memory */
+	struct refcount holders;	/* who keeps the structure; all references count as one */
 	struct rwlock lock;
 	struct area_node *areas;	/* under lock; counted root */
 	uint64_t area_count;
@@ -72,6 +73,14 @@ must_check struct space *space_create(void);		/* NULL: no memory */
 must_check int space_fork(struct space *parent, struct space **out);	/* -ENOMEM */
 static inline void space_get(struct space *s) { refcount_get(&s->references); }
 void space_put(struct space *space);			/* last one tears it down */
+/* For who must know this space again, but not keep its memory (/proc/PID/mem). */
+static inline void space_hold(struct space *s) { refcount_get(&s->holders); }
+void space_release(struct space *space);
+/* A reference by a holder; false: it has been torn down. */
+static inline must_check bool space_try_get(struct space *s)
+{
+	return refcount_try_get(&s->references);
+}
 void space_init(void);					/* boot */
 struct space *space_current(void);	/* of the current thread, NULL in kernel threads */
 /* The space of any thread, counted; NULL. thread->space changes under thread->lock. */

@@ -453,6 +453,40 @@ TEST("can a process read another's memory by /proc/PID/mem when it may?")
 	CHECK_SIGNALED(pid, SIGKILL);
 }
 
+TEST("does an open /proc/PID/mem keep its right, but not the next program's memory?")
+{
+	struct guest_gate ready = guest_gate(), go = guest_gate();
+	char *memory = guest_private(PAGE), got[8] = "";
+	int executed[2], fd;
+	char path[64];
+	pid_t pid;
+
+	CHECK_OK(pipe2(executed, O_CLOEXEC));
+	strcpy(memory, "shared");
+	CHILD(pid) {
+		guest_gate_open(&ready);
+		guest_gate_pass(&go);
+		execve("/proc/self/exe", guest_exec_args("pauses", NULL), environ);
+	}
+	close(executed[1]);
+	guest_gate_pass(&ready);
+	snprintf(path, sizeof path, "/proc/%d/mem", (int)pid);
+	fd = CHECK_OK(open(path, O_RDWR));
+	CHECK_OK(guest_become_user());
+	CHECK_EQ(pread(fd, got, 6, (off_t)memory), 6);
+	CHECK_STR(got, "shared");
+	CHECK_ERRNO(open(path, O_RDWR), EACCES);
+	guest_gate_open(&go);
+	CHECK_EQ(read(executed[0], got, 1), 0);
+	CHECK_EQ(pread(fd, got, 6, (off_t)memory), 0);
+	CHECK_EQ(pwrite(fd, got, 6, (off_t)memory), 0);
+}
+
+HELPER(pauses)
+{
+	return pause();
+}
+
 TEST("do /dev and /sys have what programs look for?")
 {
 	static const char *const names[] = {

@@ -135,24 +135,53 @@ int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
 	return error;
 }
 
-/* --- mem: the position is the address --------------------------------------------------------- */
+/*
+ * --- mem: the position is the address ---------------------------------------------------------
+ *
+ * The file is one of the space that the subject had at the open, when the right was checked: a
+ * program executed later is another space, with rights of its own. The memory is not kept.
+ */
 
 #define CHUNK 512
 
+int proc_mem_open(const struct proc_subject *subject, struct file *file)
+{
+	struct space *space, *after;
+	int error;
+
+	/* The right must be one to this space: the subject had it before and after the check. */
+	do {
+		space = proc_subject_space(subject);
+		error = proc_subject_access(subject);
+		after = proc_subject_space(subject);
+		space_put(after);
+		if (after != space)
+			space_put(space);
+	} while (after != space);
+	if (space == NULL)
+		return error;
+	if (error == 0) {
+		space_hold(space);
+		file->private = space;
+	}
+	space_put(space);
+	return error;
+}
+
+static void mem_release(struct file *file)
+{
+	if (file->private != NULL)
+		space_release(file->private);
+}
+
 static ssize_t mem_transfer(struct file *file, struct iobuf *io, loff_t *pos, bool write)
 {
-	const struct proc_inode *pi = (const struct proc_inode *)file->inode;
-	struct space *space = proc_subject_space(&pi->subject);
+	struct space *space = file->private;
 	char chunk[CHUNK];
 	ssize_t total = 0;
 
-	if (space == NULL)
+	if (space == NULL || !space_try_get(space))
 		return 0;
-	/* The program may have been executed anew since the open, with other rights. */
-	if (proc_subject_access(&pi->subject) != 0) {
-		space_put(space);
-		return -EACCES;
-	}
 	while (io->left > 0) {
 		size_t want = io->left < CHUNK ? io->left : CHUNK, done;
 
@@ -197,4 +226,5 @@ const struct file_ops proc_mem_file_ops = {
 	.read = mem_read,
 	.write = mem_write,
 	.seek = mem_seek,
+	.release = mem_release,
 };

@@ -476,7 +476,7 @@ static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_ti
 	{ .name = "loginuid", .mode = RW, .show = show_loginuid },                                \
 	{ .name = "maps", .mode = R, .show = proc_show_maps, .needs_access = true },              \
 	{ .name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_file_ops,                  \
-	  .needs_access = true },                                                                 \
+	  .open = proc_mem_open, .needs_access = true },                                          \
 	{ .name = "mountinfo", .mode = R, .show = proc_show_mountinfo },                          \
 	{ .name = "mounts", .mode = R, .show = proc_show_mounts },                                \
 	{ .name = "oom_score", .mode = R, .show = show_zero },                                    \

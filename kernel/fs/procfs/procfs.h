@@ -36,6 +36,7 @@ struct proc_entry {
 	int (*link)(const struct proc_subject *subject, char **out);	/* kmalloc'ed target */
 	int (*follow)(const struct proc_subject *subject, struct path *out);	/* magic link */
 	const struct file_ops *file_ops;	/* instead of show and write */
+	int (*open)(const struct proc_subject *subject, struct file *file);	/* with file_ops */
 	const struct proc_entry *children;	/* ends with name NULL */
 	const struct proc_dynamic *dynamic;
 	bool needs_access;		/* only for those who may trace the process */
@@ -57,6 +58,7 @@ extern const struct proc_entry proc_pid_entry, proc_tid_entry;	/* pid.c */
 extern const struct proc_entry proc_sys_children[];		/* sys.c */
 extern const struct file_ops proc_fail_nth_file_ops;		/* fail_nth.c */
 extern const struct file_ops proc_mem_file_ops;			/* maps.c */
+must_check int proc_mem_open(const struct proc_subject *subject, struct file *file);
 
 /* The subject's process and task, counted; false: gone. */
 bool proc_subject_get(const struct proc_subject *s, struct process **p, struct task **t);

@@ -22,6 +22,7 @@ struct snapshot {
 	uint64_t start_code, end_code, start_stack, start_data, end_data, brk;
 	uint64_t arg_start, arg_end, env_start, env_end;
 	struct cred *cred;
+	uint32_t umask;
 };
 
 static char state_of(struct process *p, struct task *t)
@@ -96,6 +97,16 @@ static void take_tree(struct snapshot *s, struct process *p)
 	spin_unlock_irqrestore(&process_tree_lock, state);
 }
 
+static void take_umask(struct snapshot *s, struct task *t)
+{
+	struct fs_state *fs = task_get_fs(t);
+
+	if (fs == NULL)
+		return;
+	s->umask = read_once(fs->umask);
+	fs_state_put(fs);
+}
+
 static int snapshot_take(struct snapshot *s, const struct proc_subject *subject, struct process **p,
 			 struct task **t)
 {
@@ -110,6 +121,7 @@ static int snapshot_take(struct snapshot *s, const struct proc_subject *subject,
 	take_tree(s, *p);
 	take_signals(s, *p, *t);
 	take_space(s, *t);
+	take_umask(s, *t);
 	if (subject->tid == subject->pid)
 		process_times(*p, &s->user_ns, &s->system_ns);
 	else
@@ -195,7 +207,7 @@ static void put_status_ids(struct text *out, const struct snapshot *s, struct pr
 	const struct cred *c = s->cred;
 
 	text_printf(out, "Name:\t%s\nUmask:\t%04o\nState:\t%s\n", t->thread.name,
-		    t->fs != NULL ? t->fs->umask : 0, state_name(s->state));
+		    s->umask, state_name(s->state));
 	text_printf(out, "Tgid:\t%u\nNgid:\t0\nPid:\t%u\nPPid:\t%u\nTracerPid:\t%u\n", p->pid,
 		    t->thread.id, s->ppid, s->tracer);
 	text_printf(out, "Uid:\t%u\t%u\t%u\t%u\n", c->uid, c->euid, c->suid, c->fsuid);

@@ -254,6 +254,8 @@ static int proc_open(struct inode *inode, struct file *file)
 	const struct proc_inode *pi = proc_inode_of(inode);
 	int error = pi->entry->needs_access ? proc_subject_access(&pi->subject) : 0;
 
+	if (error == 0 && pi->entry->open != NULL)
+		return pi->entry->open(&pi->subject, file);
 	if (error != 0 || pi->entry->file_ops != NULL || S_ISDIR(inode->mode))
 		return error;
 	if (!file->readable || pi->entry->show == NULL) {
