@@ -99,14 +99,14 @@ $(eval $(call KERNEL_VARIANT,debug,$(KERNEL_DEBUG_CFLAGS)))
 
 # --- checks ------------------------------------------------------------------------------------------
 
-.PHONY: check check-layers check-style check-tsa check-paths check-abi check-locks figures
-check: check-layers check-style check-tsa check-paths check-abi check-locks
+.PHONY: check check-layers check-style check-tsa check-paths check-abi check-locks check-trace figures
+check: check-layers check-style check-tsa check-paths check-abi check-locks check-trace
 check-layers:
 	$(Q)tools/check-layers
 check-style:
 	$(Q)tools/check-style
 # The documents against the sources.
-check-paths check-abi check-locks:
+check-paths check-abi check-locks check-trace:
 	$(Q)tools/$@
 figures:
 	$(Q)tools/figures

@@ -4,11 +4,12 @@ O ?= build
 HOST_CC ?= gcc
 LAUNCHER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wshadow
 LAUNCHER_SOURCES := $(wildcard launcher/*.c)
-LAUNCHER_HEADERS := $(wildcard launcher/*.h) user/protocol.h
+LAUNCHER_HEADERS := $(wildcard launcher/*.h) user/protocol.h kernel/core/trace_format.h \
+	kernel/core/trace_events.def launcher/timeline.html
 
-$(O)/launcher/tine: $(LAUNCHER_SOURCES) $(LAUNCHER_HEADERS) launcher/build.mk
+$(O)/launcher/tine: $(LAUNCHER_SOURCES) $(LAUNCHER_HEADERS) launcher/build.mk $(O)/gen/syscall_table.inc
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(LAUNCHER_CFLAGS) -o $@.new $(LAUNCHER_SOURCES)
+	$(Q)$(HOST_CC) $(LAUNCHER_CFLAGS) -I$(O)/gen -Ikernel -o $@.new $(LAUNCHER_SOURCES)
 	$(Q)mv $@.new $@
 
 .PHONY: launcher

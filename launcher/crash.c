@@ -2,14 +2,17 @@
  * crash.c - why a machine ended before its program did.
  *
  * The log is read back. A panic is printed from its first line on, each address of the form
- * [<ffffffff80001234>] followed by the name and offset it has in the kernel's ELF file. Without a
- * panic, the emulator's own words are the reason, or that the guest switched itself off.
+ * [<ffffffff80001234>] followed by the name and offset it has in the kernel's ELF file, and the
+ * last events of the flight recorder in the words of trace_text.c. Without a panic, the emulator's
+ * own words are the reason, or that the guest switched itself off.
  */
 #include "crash.h"
 
 #include "symbols.h"
+#include "trace.h"
 
 #include <ctype.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,14 +88,43 @@ static void print_line(const char *line, size_t length, const struct symbols *sy
 	fputc('\n', stderr);
 }
 
+/* "trace: cycles thread id cpu arguments", as core/panic.c prints it. False: the line is none. */
+static bool print_event(const char *line, struct trace *trace)
+{
+	static struct trace_head head;
+	struct trace_record r = { 0 };
+	unsigned int id, cpu;
+
+	if (sscanf(line, "trace scale: %" SCNx64 " %" SCNx64, &head.cycles_base,
+		   &head.cycles_mult) == 2) {
+		trace->head = &head;
+		fputs("the last events:\n", stderr);
+		return true;
+	}
+	if (!trace->head ||
+	    sscanf(line, "trace: %" SCNx64 " %" SCNx32 " %x %x %" SCNx64 " %" SCNx64 " %" SCNx64
+		   " %" SCNx64 " %" SCNx64 " %" SCNx64, &r.cycles, &r.thread, &id, &cpu,
+		   &r.args[0], &r.args[1], &r.args[2], &r.args[3], &r.args[4], &r.args[5]) != 10 ||
+	    id == TRACE_NONE || id >= TRACE_COUNT)
+		return false;
+	r.id = (uint16_t)id;
+	r.cpu = (uint16_t)cpu;
+	trace_print(trace, &r, stderr);
+	return true;
+}
+
 static void print_panic(const char *panic, const struct kernel *kernel)
 {
 	struct symbols *symbols = kernel->symbols ? symbols_open(kernel->symbols) : NULL;
 
+	struct trace trace;
+
+	trace_init(&trace, symbols);
 	while (*panic) {
 		const size_t length = strcspn(panic, "\n");
 
-		print_line(panic, length, symbols);
+		if (!print_event(panic, &trace))
+			print_line(panic, length, symbols);
 		panic += length + (panic[length] == '\n');
 	}
 }

@@ -98,12 +98,14 @@ static const char *linux_words(const struct options *options)
 /* The time of day comes as a word: reading the clock's chip takes longer than starting. */
 static const char *tine_words(const struct options *options)
 {
+	/* A size of the user's own stands among his words. */
+	const char *trace = options->trace && !strstr(options->append, "trace=") ? " trace" : "";
 	struct timespec now;
 
 	if (options->icount)
-		return text_format("epoch=%lld", ICOUNT_EPOCH);
+		return text_format("epoch=%lld%s", ICOUNT_EPOCH, trace);
 	clock_gettime(CLOCK_REALTIME, &now);
-	return text_format("epoch=%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+	return text_format("epoch=%lld.%09ld%s", (long long)now.tv_sec, now.tv_nsec, trace);
 }
 
 static bool is_older(const char *path, const char *than)
@@ -204,6 +206,8 @@ void kernel_choose(struct kernel *kernel, const struct options *options)
 		kernel->is_linux = holds_linux(kernel->path);
 		kernel->symbols = kernel->path;
 	}
+	if (options->trace && kernel->is_linux)
+		die(STATUS_USAGE, "--trace: only our own kernel records");
 	kernel->words = text_format("%s%s%s", kernel->is_linux ? linux_words(options) :
 				    tine_words(options), options->append[0] ? " " : "",
 				    options->append);

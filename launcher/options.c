@@ -44,7 +44,8 @@ static const struct argp_option run_options[] = {
 	{ "no-net", KEY_NO_NET, NULL, 0, "no network device (there is none yet)", 0 },
 	{ "disk", KEY_DISK, "IMAGE", 0, "not there yet", 0 },
 	{ "publish", KEY_PUBLISH, "HOST:GUEST", 0, "not there yet", 0 },
-	{ "trace", KEY_TRACE, "FILE", 0, "not there yet", 0 },
+	{ "trace", KEY_TRACE, "FILE", 0, "write the kernel's events: JSON for Perfetto; "
+	  "FILE.html shows itself, FILE.txt has a line for each", 0 },
 	{ "help", '?', NULL, 0, "this list", -1 },
 	{ 0 },
 };
@@ -147,8 +148,6 @@ static error_t parse_other(int key, char *argument, struct argp_state *state)
 		refuse("--disk");
 	case KEY_PUBLISH:
 		refuse("--publish");
-	case KEY_TRACE:
-		refuse("--trace");
 	case '?':
 		argp_help(&run_argp, stdout, ARGP_HELP_LONG | ARGP_HELP_USAGE | ARGP_HELP_DOC,
 			  (char *)"tine run");
@@ -196,6 +195,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_LOG:
 		options->log = argument;
+		return 0;
+	case KEY_TRACE:
+		options->trace = argument;
 		return 0;
 	case KEY_GDB:
 		options->gdb_port = parse_gdb(argument, state);

@@ -17,6 +17,7 @@ struct options {
 	bool icount;
 	const char *append;	/* never NULL */
 	const char *log;	/* file for the kernel's log, or NULL */
+	const char *trace;	/* file for the flight recorder's events, or NULL */
 	unsigned int gdb_port;	/* 0: no debugger */
 	enum machine_kind machine;
 	unsigned int timeout_ms;	/* 0: none */

@@ -9,6 +9,7 @@
 #include "machine.h"
 #include "session.h"
 #include "text.h"
+#include "trace.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ int run(const struct options *given)
 	kernel_choose(&kernel, &options);
 	if (options.dry_run)
 		return dry_run(&options, &kernel);
+	if (options.trace)
+		trace_check_path(options.trace);
 	session_prepare();
 	emulator_prepare(&emulator, options.log);
 	machine_command(&command, &options, &kernel,
@@ -65,6 +68,8 @@ int run(const struct options *given)
 			 options.gdb_port);
 	end = session_run(&emulator, &options, &status);
 	emulator_finish_log(&emulator);
+	if (options.trace && end != SESSION_CRASHED)
+		(void)trace_write(options.trace, symbols_open(kernel.path));
 	switch (end) {
 	case SESSION_CRASHED:
 		crash_report(&emulator, &kernel);

@@ -11,6 +11,7 @@
 #include "session.h"
 
 #include "terminal.h"
+#include "trace.h"
 #include "wire.h"
 
 #include <errno.h>
@@ -30,6 +31,7 @@
 /* So many signals of the ending kind, and the machine ends whatever the guest makes of them. */
 #define SIGNALS_MAX	3
 #define TERM_GRACE_MS	10000
+#define TRACE_GRACE_MS	10000
 #define CREDIT_PORTION	(PROTOCOL_WINDOW / 4)
 
 extern char **environ;
@@ -54,6 +56,7 @@ struct session {
 	uint8_t source_stream;
 	uint32_t source_credit;
 	uint64_t deadline_ms;	/* 0: none */
+	bool trace;		/* the guest sends its trace before it ends */
 	bool terminating;	/* the deadline is that of a forwarded SIGTERM or SIGHUP */
 	struct sink sinks[STREAM_COUNT];	/* that of stdin is not used */
 };
@@ -127,6 +130,8 @@ static char *make_start(const struct options *options, size_t *length)
 
 	if (options->root)
 		start.flags |= options->write ? START_ROOT_WRITE : START_ROOT_OVERLAY;
+	if (options->trace)
+		start.flags |= START_TRACE;
 	terminal_size(&start.winsize);
 	collect_environment(&environment);
 	start.environment_count = (uint32_t)environment.count;
@@ -175,6 +180,7 @@ static void session_init(struct emulator *emulator, const struct options *option
 	sink_init(&session.sinks[STREAM_STDOUT], STDOUT_FILENO);
 	sink_init(&session.sinks[STREAM_STDERR], STDERR_FILENO);
 	sink_init(&session.sinks[STREAM_TERMINAL], terminal_output());
+	session.trace = options->trace != NULL;
 	if (options->timeout_ms)
 		session.deadline_ms = now_ms() + options->timeout_ms;
 }
@@ -331,6 +337,10 @@ static void take_frame(const struct protocol_head *head, const uint8_t *payload)
 	case PROTOCOL_ERROR:
 		take_error(payload, head->length);
 		break;
+	case PROTOCOL_TRACE:
+		if (session.trace)
+			trace_store(payload, head->length);
+		break;
 	case PROTOCOL_EXIT:
 		take_exit(payload);
 		break;
@@ -458,6 +468,23 @@ static bool session_step(const struct pollfd *fds)
 	return false;
 }
 
+/* The program is given up, but not what the kernel recorded of it. */
+static void await_trace(void)
+{
+	struct pollfd fd = { .fd = session.wire.fd };
+	const uint64_t end = now_ms() + TRACE_GRACE_MS;
+	const int status = session.status;
+
+	wire_send(&session.wire, PROTOCOL_FINISH, 0, NULL, 0);
+	while (!session.exited && !session.wire.hung_up && now_ms() < end) {
+		fd.events = (short)(POLLIN | (session.wire.out_used ? POLLOUT : 0));
+		poll(&fd, 1, 100);
+		take_frames();
+		wire_write(&session.wire);
+	}
+	session.status = status;
+}
+
 enum session_end session_run(struct emulator *emulator, const struct options *options, int *status)
 {
 	enum session_end end = SESSION_EXITED;
@@ -480,6 +507,8 @@ enum session_end session_run(struct emulator *emulator, const struct options *op
 			break;
 		}
 	}
+	if (session.trace && session.hello && !session.exited && end != SESSION_CRASHED)
+		await_trace();
 	terminal_restore();
 	emulator_end(emulator, end == SESSION_EXITED ? END_GRACE_MS :
 		     end == SESSION_CRASHED ? 5 * END_GRACE_MS : 0);

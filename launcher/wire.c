@@ -110,6 +110,8 @@ static bool is_valid_head(const struct protocol_head *head)
 		return head->length == 0 && head->stream < STREAM_COUNT;
 	case PROTOCOL_ERROR:
 		return head->length <= PROTOCOL_TEXT_MAX;
+	case PROTOCOL_TRACE:
+		return head->length <= PROTOCOL_DATA_MAX;
 	case PROTOCOL_EXIT:
 		return head->length == sizeof(struct protocol_exit);
 	default:

@@ -10,7 +10,9 @@
  *	DATA 1,2,3  ->                      <-  DATA 0 or 3, a DATA of length 0 ends the stream
  *	CREDIT      ->                      <-  CREDIT
  *	CLOSE       ->                      <-  CLOSE, WINSIZE, SIGNAL
+ *	                                    <-  FINISH     (optional)
  *	ERROR       ->   (optional)
+ *	TRACE       ->   (where START asked for it; not under credit: the host stores it)
  *	EXIT        ->                              the last frame
  *
  * Flow: each stream and direction starts with a credit of PROTOCOL_WINDOW bytes. A sender never has
@@ -26,7 +28,7 @@
 #include <stdint.h>
 
 #define PROTOCOL_PORT		"tine"
-#define PROTOCOL_VERSION	1u
+#define PROTOCOL_VERSION	2u
 #define PROTOCOL_WINDOW		(256u * 1024)
 /* Payload of DATA; with its head it fits the 32 KiB that a virtio port takes in one write. */
 #define PROTOCOL_DATA_MAX	(32u * 1024 - 8)
@@ -40,6 +42,7 @@ enum protocol_type {
 	PROTOCOL_START = 1,
 	PROTOCOL_WINSIZE,
 	PROTOCOL_SIGNAL,
+	PROTOCOL_FINISH,	/* the program is given up: send the trace, then EXIT */
 	/* both ways */
 	PROTOCOL_DATA = 16,
 	PROTOCOL_CREDIT,
@@ -48,6 +51,7 @@ enum protocol_type {
 	PROTOCOL_HELLO = 32,
 	PROTOCOL_ERROR,
 	PROTOCOL_EXIT,
+	PROTOCOL_TRACE,		/* a piece of /proc/tine/trace_data, before EXIT */
 };
 
 enum protocol_stream {
@@ -77,6 +81,8 @@ enum {
 	START_ROOT_WRITE	= 1u << 5,
 	/* stdout and stderr are one file on the host: one pipe keeps the order of writes. */
 	START_STDERR_IS_STDOUT	= 1u << 6,
+	/* The flight recorder's data is wanted at the end. */
+	START_TRACE		= 1u << 7,
 };
 
 #define PROTOCOL_ROOT_TAG	"root"

@@ -25,6 +25,8 @@ void arch_ipi_send(uint32_t cpu, enum ipi_kind kind);
 void arch_spin_halt(const uint32_t *word, uint32_t value);
 void arch_spin_wake(uint32_t cpu);
 uint64_t arch_clock_ns(void);		/* monotonic since boot */
+/* ns since boot = (arch_cycles() - base) * mult >> 32. */
+void arch_cycles_scale(uint64_t *base, uint64_t *mult);
 uint64_t arch_wall_seconds_at_boot(void);
 void arch_timer_arm(uint64_t delta_ns);	/* one-shot on this CPU; TIME_NEVER disarms */
 void arch_power_off(int status) noreturn_fn;	/* 0: success; the emulator ends */

@@ -17,6 +17,7 @@ extern const struct init_call init_late[];	/* a kernel thread: may sleep; all pr
 void machine_memory_init(void);
 void log_thread_start(void);
 void trace_rings_init(void);
+void trace_rings_complete(void);
 void root_mount(void);
 void first_process_prepare(void);
 void first_process_start(void);

@@ -44,7 +44,13 @@ struct call_list {
 
 static PERCPU(struct call_list, calls);
 
-void ipi_reschedule(uint32_t cpu) { arch_ipi_send(cpu, IPI_RESCHEDULE); }
+static void send(uint32_t cpu, enum ipi_kind kind)
+{
+	trace_ipi_send(cpu, kind);
+	arch_ipi_send(cpu, kind);
+}
+
+void ipi_reschedule(uint32_t cpu) { send(cpu, IPI_RESCHEDULE); }
 
 static void push(uint32_t cpu, struct call_node *node)
 {
@@ -56,7 +62,7 @@ static void push(uint32_t cpu, struct call_node *node)
 	} while (!__atomic_compare_exchange_n(&list->head, &head, node, false, __ATOMIC_SEQ_CST,
 					      __ATOMIC_ACQUIRE));
 	if (head == NULL)
-		arch_ipi_send(cpu, IPI_CALL);
+		send(cpu, IPI_CALL);
 }
 
 /* Interrupts off: a handler on this CPU would otherwise run a call in the middle of another. */
@@ -73,7 +79,7 @@ static void serve(void)
 		call->fn(call->arg);
 		/* The node is the caller's stack: gone once the count says so. */
 		if (atomic32_sub_acq_rel(&call->state, 1) == CALLER_HALTS)
-			arch_ipi_send(caller, IPI_CALL);
+			send(caller, IPI_CALL);
 		node = next;
 	}
 }
@@ -140,7 +146,7 @@ void ipi_call_wait(cpu_mask_t mask, void (*fn)(void *arg), void *arg)
 
 void ipi_receive(enum ipi_kind kind)
 {
-	trace_event(TRACE_IPI, kind, 0);
+	trace_ipi(kind);
 	switch (kind) {
 	case IPI_RESCHEDULE:
 		klog_wake_drainer();

@@ -11,7 +11,6 @@
 #include "core/atomic.h"
 #include "core/klog.h"
 #include "core/spinlock.h"
-#include "core/trace.h"
 #include "abi/errno.h"
 
 #define HANDLERS_MAX 128
@@ -110,11 +109,9 @@ void irq_receive(uint32_t number)
 	struct irq_vector *vector = &vectors[number - IRQ_VECTOR_FIRST];
 	struct irq_action *action = load_acquire(&vector->actions);
 
-	trace_event(TRACE_IRQ_ENTER, number, 0);
 	atomic64_add(&vector->count, 1);
 	for (; action != NULL; action = action->next)
 		action->handler(action->arg);
-	trace_event(TRACE_IRQ_EXIT, number, 0);
 }
 
 bool irq_stats_get(uint32_t index, struct irq_stats *out)

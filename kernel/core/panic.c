@@ -18,6 +18,7 @@
 #include "lib/string.h"
 
 #define STACK_MAX 32
+#define TRACE_LAST 64u
 
 static atomic32_t panic_owner;		/* CPU number + 1 of the first to panic */
 
@@ -41,7 +42,7 @@ static void claim_or_stop(void)
 static void print(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static void print(const char *format, ...)
 {
-	char line[128];
+	char line[256];
 	va_list args;
 	size_t n;
 
@@ -49,6 +50,26 @@ static void print(const char *format, ...)
 	n = format_string_v(line, sizeof(line), format, args);
 	va_end(args);
 	klog_raw(line, n < sizeof(line) ? n : sizeof(line) - 1);
+}
+
+/* For the launcher's decoder: the same numbers as in /proc/tine/trace_data. */
+static void print_record(void *arg, const struct trace_record *r)
+{
+	print("trace: %llx %x %x %x", (unsigned long long)r->cycles, r->thread, r->id, r->cpu);
+	for (unsigned int i = 0; i < TRACE_ARGS; i++)
+		print(" %llx", (unsigned long long)r->args[i]);
+	print("\n");
+}
+
+static void print_trace(void)
+{
+	uint64_t base, mult;
+
+	if (!trace_has_rings())
+		return;
+	arch_cycles_scale(&base, &mult);
+	print("trace scale: %llx %llx\n", (unsigned long long)base, (unsigned long long)mult);
+	trace_for_each_last(TRACE_LAST, print_record, NULL);
 }
 
 static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char *format,
@@ -60,7 +81,7 @@ static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char
 
 	arch_irq_disable();
 	claim_or_stop();
-	trace_stop();
+	write_once(trace_on, false);
 	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
 		if (cpu != cpu_id() && cpus[cpu].online)
 			arch_ipi_send(cpu, IPI_STOP);
@@ -77,6 +98,7 @@ static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char
 		print("[<%016llx>]\n", (unsigned long long)pcs[i]);
 	if (details != NULL)
 		klog_raw(details, strlen(details));
+	print_trace();
 	arch_panic_end();
 }
 

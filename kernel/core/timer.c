@@ -167,7 +167,7 @@ void timer_interrupt(void)
 	uint64_t now = clock_ns();
 	struct timer *timer;
 
-	trace_event(TRACE_TIMER, base->slice_ns, now);
+	trace_timer(base->slice_ns, now);
 	base->armed_ns = TIME_NEVER;
 	while ((timer = take_due_locked(base, now)) != NULL) {
 		spin_unlock_irqrestore(&base->lock, state);

@@ -44,6 +44,7 @@ static inline uint64_t page_round_up(uint64_t v) { return (v + PAGE_SIZE - 1) & 
 
 #define must_check __attribute__((warn_unused_result))
 #define noreturn_fn __attribute__((noreturn))
+#define noinline_fn __attribute__((noinline))
 #define packed_struct __attribute__((packed))
 #define cache_aligned __attribute__((aligned(64)))
 #define likely(x) __builtin_expect(!!(x), 1)

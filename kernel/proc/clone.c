@@ -414,7 +414,7 @@ long process_clone(const struct clone_request *request, const struct trap_frame 
 	uint32_t tid;
 	int error;
 
-	trace_event(TRACE_FORK_PREPARE, process_current()->pid, request->flags);
+	trace_process_fork_prepare(process_current()->pid, request->flags);
 	error = prepare(&plan, frame);
 	if (error == 0) {
 		tid = plan.entry->id;
@@ -424,7 +424,8 @@ long process_clone(const struct clone_request *request, const struct trap_frame 
 		undo(&plan);
 		return error;
 	}
-	trace_event(TRACE_FORK_COMMIT, process_current()->pid, tid);
+	trace_process_fork_commit(process_current()->pid, tid, plan.child->process->pid);
+	task_trace_name(plan.child);
 	if (plan.pidfd >= 0)
 		fd_install(plan.pidfd, plan.pidfd_file);
 	if ((request->flags & CLONE_PARENT_SETTID) != 0)

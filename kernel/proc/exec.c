@@ -290,6 +290,8 @@ static void set_name(struct task *task, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
+	/* The trace takes all of it. */
+	memset(task->thread.name, 0, sizeof(task->thread.name));
 	strlcpy(task->thread.name, slash != NULL ? slash + 1 : path, sizeof(task->thread.name));
 }
 
@@ -317,6 +319,17 @@ static void replace_handlers(struct process *p, struct sighand *handlers) NO_LOC
 }
 
 /* Nothing here can fail. */
+/* The task has the leader's number from here on. */
+static noinline_fn void trace_new_program(struct task *task, uint64_t entry)
+{
+	irq_state_t irq = arch_irq_save();
+
+	trace_set_thread(task->thread.id);
+	task_trace_name(task);
+	trace_exec(task->process->pid, entry);
+	arch_irq_restore(irq);
+}
+
 static void commit(struct exec_load *load, struct sighand *handlers)
 {
 	struct task *task = task_current();
@@ -347,7 +360,8 @@ static void commit(struct exec_load *load, struct sighand *handlers)
 	signal_unlock(p, state);
 	task->syscall_nr = (uint64_t)-1;
 	frame_init_user(frame, load->entry, load->stack_pointer);
-	trace_event(TRACE_EXEC, p->pid, load->entry);
+	if (unlikely(trace_on))
+		trace_new_program(task, load->entry);
 }
 
 static int prepare_tables(struct task *task, struct sighand **handlers)

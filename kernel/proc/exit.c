@@ -290,7 +290,7 @@ static void become_zombie(struct process *p)
 	if (!p->exiting)
 		p->exit_status = p->leader->exit_code;
 	p->state = PROCESS_ZOMBIE;
-	trace_event(TRACE_EXIT, p->pid, (uint64_t)p->exit_status);
+	trace_exit(p->pid, (uint64_t)(uint32_t)p->exit_status);
 	reaped = announce_zombie_locked(p, entry);
 	if (p->parent == NULL && !reaped) {
 		process_reap_locked(p);
@@ -350,6 +350,8 @@ void task_exit(int status)
 	if (p->pid == 1 && is_only_task(p))
 		panic("init has exited with status %x", (unsigned int)status);
 	task->exit_code = status;
+	trace_thread_exit(task->thread.id, p->pid, trace_chars(task->thread.name, 0),
+			  trace_chars(task->thread.name, 1));
 	signal_task_exiting(task);
 	itimers_thread_exit(task);
 	if (is_last_to_exit(p)) {

@@ -8,7 +8,6 @@
 #include "abi/errno.h"
 #include "arch/arch_up.h"
 #include "core/klog.h"
-#include "core/trace.h"
 #include "lib/string.h"
 #include "proc/oom.h"
 #include "proc/proc_internal.h"
@@ -62,7 +61,6 @@ bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_acc
 
 	if (thread->space == NULL || !may_repair(from_user))
 		return false;
-	trace_event(TRACE_PAGE_FAULT, address, (uint64_t)access);
 	if (address < USER_END)
 		error = space_fault(thread->space, address, access, &si_code);
 	if (error == 0) {

@@ -372,6 +372,7 @@ void signal_deliver(struct trap_frame *frame)
 		signo = ptrace_signal(task, frame, signo, &info, &action);
 		if (signo == 0 || action.handler == SIG_IGN)
 			continue;
+		trace_signal_deliver((uint64_t)signo, action.handler);
 		if (action.handler != SIG_DFL) {
 			run_handler(frame, task, signo, &action, &info);
 			return;

@@ -356,6 +356,7 @@ void signal_post_locked(struct process *p, struct task *t, int signo, struct sig
 		entry->queued = true;
 		list_push_back(&q->entries, &entry->node);
 	}
+	trace_signal_send((uint64_t)signo, p->pid, t != NULL ? t->thread.id : 0);
 	wake_up_all(&p->sighand->signalfd_wait);
 	receiver = t != NULL ? (signo == SIGKILL || task_takes(t, signo) ? t : NULL) :
 			       choose_task(p, signo);

@@ -11,6 +11,7 @@
 
 #include "abi/resource.h"
 #include "core/timer.h"
+#include "core/trace.h"
 #include "lib/container_of.h"
 #include "proc/cred.h"
 #include "proc/fdtable.h"
@@ -163,6 +164,12 @@ static inline void task_put(struct task *t) { thread_put(&t->thread); }
 /* Every process in pid order from `pid` on: counted, NULL at the end. For procfs. */
 struct process *process_next(uint32_t pid);
 struct task *process_next_task(struct process *p, uint32_t tid);
+/* Tells the trace the task's name. */
+static inline void task_trace_name(const struct task *task)
+{
+	trace_thread_name(task->thread.id, task->process->pid, trace_chars(task->thread.name, 0),
+			  trace_chars(task->thread.name, 1));
+}
 
 uint64_t process_limit(int resource);		/* the current process's soft limit */
 

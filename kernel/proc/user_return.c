@@ -68,7 +68,7 @@ void user_return(struct trap_frame *frame)
 	if (CONFIG_DEBUG)
 		assert_no_spinlock_held("user_return");
 	ASSERT(preempt_count() == 0);
-	trace_event(TRACE_USER_RETURN, frame_pc(frame), thread->id);
+	trace_user_return(frame_pc(frame));
 	arch_prepare_user();
 	timer_set_slice(sched_slice_deadline());
 	headway_user_return(thread, frame_pc(frame));
@@ -83,7 +83,7 @@ void thread_first_return(struct trap_frame *frame)
 	task = task_current();
 	if (unlikely(task->first_run != NULL))
 		task->first_run();
-	trace_event(TRACE_THREAD_FIRST_RETURN, task->thread.id, frame_pc(frame));
+	trace_thread_first_return(task->thread.id, frame_pc(frame));
 	/*
 	 * The child's memory, so the child writes it; a bad address is ignored, as clone(2) says.
 	 */

@@ -47,20 +47,22 @@ static bool sleep_commit(struct thread *t, enum wait_mode mode)
 	return sleeps;
 }
 
-static void sleep_until_woken(struct thread *t, enum wait_mode mode)
+static void sleep_until_woken(struct thread *t, enum wait_mode mode, const void *pc)
 {
 	/* Interrupts stay off from the change of state to the switch: a SLEEPING thread is never
 	 * preempted, it leaves. */
 	irq_state_t irq = arch_irq_save();
 
 	if (sleep_commit(t, mode)) {
-		trace_event(TRACE_SLEEP, t->id, (uint64_t)t->wait_reason);
+		trace_sleep(thread_trace_id(t), (uint64_t)pc, mode);
 		sched_switch();
 	}
 	arch_irq_restore(irq);
 }
 
-int wait_sleep(enum wait_mode mode, uint64_t deadline_ns)
+/* `pc`: who waits, for the trace. */
+static int sleep_at(const void *pc, enum wait_mode mode, uint64_t deadline_ns)
+	EXCLUDES(&preempt_off)
 {
 	struct thread *t = thread_current();
 	struct sleep_timer s;
@@ -69,7 +71,7 @@ int wait_sleep(enum wait_mode mode, uint64_t deadline_ns)
 		assert_no_spinlock_held("wait_sleep");
 	ASSERT(!t->is_idle);
 	if (deadline_ns == TIME_NEVER) {
-		sleep_until_woken(t, mode);
+		sleep_until_woken(t, mode, pc);
 	} else {
 		if (clock_ns() >= deadline_ns)
 			return signal_ends(t, mode) ? -ERESTARTSYS : -ETIMEDOUT;
@@ -77,12 +79,17 @@ int wait_sleep(enum wait_mode mode, uint64_t deadline_ns)
 		s.fired = false;
 		timer_init(&s.timer, sleep_timer_fire);
 		timer_arm(&s.timer, deadline_ns);
-		sleep_until_woken(t, mode);
+		sleep_until_woken(t, mode, pc);
 		timer_cancel(&s.timer);
 		if (s.fired)
 			return -ETIMEDOUT;
 	}
 	return signal_ends(t, mode) ? -ERESTARTSYS : 0;
+}
+
+int wait_sleep(enum wait_mode mode, uint64_t deadline_ns)
+{
+	return sleep_at(__builtin_return_address(0), mode, deadline_ns);
 }
 
 int sched_sleep_until(uint64_t deadline_ns, bool interruptible)
@@ -94,7 +101,7 @@ int sched_sleep_until(uint64_t deadline_ns, bool interruptible)
 	do {
 		write_once(t->woken, false);
 		full_barrier();
-		error = wait_sleep(mode, deadline_ns);
+		error = sleep_at(__builtin_return_address(0), mode, deadline_ns);
 	} while (error == 0);
 	write_once(t->woken, true);
 	return error == -ETIMEDOUT ? 0 : -EINTR;

@@ -142,6 +142,16 @@ static void idle_mask_update(struct runqueue *rq, const struct thread *prev,
 		atomic32_and(&sched_idle_mask, ~bit);
 }
 
+/* Kernel threads say their names each time: they are few, and no table has them. */
+static noinline_fn void trace_switch(const struct thread *prev, const struct thread *next)
+{
+	trace_context_switch(thread_trace_id(prev), thread_trace_id(next), prev->state);
+	trace_set_thread(thread_trace_id(next));
+	if (next->entry != NULL && !next->is_idle)
+		trace_thread_name(thread_trace_id(next), 0, trace_chars(next->name, 0),
+				  trace_chars(next->name, 1));
+}
+
 /* The stacks change. Returns when this thread is switched to again, maybe on another processor. */
 static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *next, uint64_t now)
 	RELEASES(&rq->lock) NO_LOCK_ANALYSIS
@@ -161,7 +171,8 @@ static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *n
 		space_switch(prev, next);
 	if (!next->is_idle)
 		arch_set_kernel_stack(thread_stack_top(next));
-	trace_event(TRACE_CONTEXT_SWITCH, prev->id, next->id);
+	if (unlikely(trace_on))
+		trace_switch(prev, next);
 	cpu_self()->current = next;
 	arch_context_switch(&prev->arch, &next->arch);
 	switch_finish();
@@ -184,6 +195,7 @@ static struct thread *choose(struct runqueue *rq, struct thread *prev, uint32_t 
 		next = rq->idle;
 	if (next == prev)
 		return prev;
+	trace_sched_pick(thread_trace_id(next), rq->queued);
 	leave(rq, prev, now, to_back);
 	if (!next->is_idle)
 		runqueue_take(rq, next);

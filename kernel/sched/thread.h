@@ -89,6 +89,12 @@ must_check int thread_init(struct thread *thread, const char *name);
 void thread_fini(struct thread *thread);
 void thread_get(struct thread *thread);
 void thread_put(struct thread *thread);
+/* What a trace calls it: the tid; for a kernel thread, which has none, 31 bits of its address. */
+static inline uint32_t thread_trace_id(const struct thread *t)
+{
+	return t->id != 0 || t->is_idle ? t->id : 1u << 31 | (uint32_t)((uint64_t)t >> 4);
+}
+
 static inline void *thread_stack_top(const struct thread *t)
 {
 	return (char *)t->stack + 16 * 1024UL;

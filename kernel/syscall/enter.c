@@ -95,18 +95,29 @@ static long dispatch_measured(dispatch_t run, const struct trap_frame *frame, ui
 	return result;
 }
 
+/* Out of line: off, tracing is a load and a branch. */
+static noinline_fn void trace_enter(const struct trap_frame *frame, uint64_t number, bool i386)
+{
+	uint64_t a[5];
+
+	for (unsigned int i = 0; i < 5; i++)
+		a[i] = i386 ? frame_syscall_arg_i386(frame, i) : frame_syscall_arg(frame, i);
+	trace_syscall_enter(number | (i386 ? TRACE_I386 : 0), a[0], a[1], a[2], a[3], a[4]);
+}
+
 static inline void enter(struct trap_frame *frame, uint64_t number, dispatch_t run)
 {
 	struct task *task = task_current();
 	long result;
 
 	task->syscall_nr = number;
-	trace_event(TRACE_SYSCALL_ENTER, number, 0);
+	if (unlikely(trace_on))
+		trace_enter(frame, number, run == dispatch_i386);
 	if (likely(++task->sample_count % SAMPLE_EVERY != 0))
 		result = run(frame, number);
 	else
 		result = dispatch_measured(run, frame, number);
-	trace_event(TRACE_SYSCALL_EXIT, number, (uint64_t)result);
+	trace_syscall_exit(number | (run == dispatch_i386 ? TRACE_I386 : 0), (uint64_t)result);
 	frame_set_result(frame, (uint64_t)result);
 	/* A call to be made anew keeps its number for signal delivery. */
 	if (likely((uint64_t)result < (uint64_t)-ERESTART_RESTARTBLOCK))

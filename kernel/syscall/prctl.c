@@ -23,6 +23,7 @@ static long set_name(uint64_t user_name)
 	name[n < 0 ? (ssize_t)sizeof(name) - 1 : n] = '\0';
 	memset(thread_current()->name, 0, sizeof(thread_current()->name));
 	strlcpy(thread_current()->name, name, sizeof(thread_current()->name));
+	task_trace_name(task_current());
 	return 0;
 }
 

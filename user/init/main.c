@@ -74,10 +74,22 @@ static struct protocol_head *receive_start(void)
 	return copy;
 }
 
+/* The flight recorder's data, as it is. It stands still from the first read on. */
+static void send_trace(int fd)
+{
+	static char piece[PROTOCOL_DATA_MAX];
+	ssize_t got;
+
+	while (fd >= 0 && (got = read(fd, piece, sizeof(piece))) > 0)
+		port_send(&port, PROTOCOL_TRACE, 0, piece, (size_t)got);
+}
+
 static void serve_launcher(void)
 {
 	const struct protocol_hello hello = { .version = PROTOCOL_VERSION };
 	struct protocol_exit result = { 0 };
+	/* Before the root changes: the new one may have no /proc. */
+	const int trace = open("/proc/tine/trace_data", O_RDONLY | O_CLOEXEC);
 	struct command command;
 	const char *why = "";
 	struct child child;
@@ -96,6 +108,8 @@ static void serve_launcher(void)
 		if (result.value == 0)
 			session_run(&port, &child, &result);
 	}
+	if (command.flags & START_TRACE)
+		send_trace(trace);
 	sync();
 	port_send(&port, PROTOCOL_EXIT, 0, &result, sizeof(result));
 	port_flush(&port);

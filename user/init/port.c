@@ -185,6 +185,8 @@ static bool is_valid_head(const struct protocol_head *head)
 	case PROTOCOL_CREDIT:
 		return head->length == sizeof(struct protocol_credit) &&
 		       head->stream < STREAM_COUNT;
+	case PROTOCOL_FINISH:
+		return head->length == 0;
 	case PROTOCOL_CLOSE:
 		return head->length == 0 && head->stream < STREAM_COUNT;
 	case PROTOCOL_WINSIZE:

@@ -55,6 +55,7 @@ struct session {
 	int status;
 	uint64_t deadline_ms;	/* once ended */
 	bool killed;
+	bool given_up;		/* the launcher waits no longer */
 	struct outflow out[OUT_COUNT];
 };
 
@@ -260,6 +261,9 @@ static void take_frame(struct session *session, const struct protocol_head *head
 		if (session->terminal >= 0)
 			ioctl(session->terminal, TIOCSWINSZ, &size);
 		break;
+	case PROTOCOL_FINISH:
+		session->given_up = true;
+		break;
 	default:
 		break;
 	}
@@ -385,7 +389,7 @@ void session_run(struct port *port, const struct child *child, struct protocol_e
 		session.out[i].credit = PROTOCOL_WINDOW;
 	/* First what came along with START: poll() would not tell of it again. */
 	session_step(&session);
-	while (!session.ended || !is_drained(&session)) {
+	while (!session.given_up && (!session.ended || !is_drained(&session))) {
 		session_poll(&session);
 		session_step(&session);
 	}

@@ -57,6 +57,13 @@ void host_boot(uint32_t cpu_total, void (*init)(uint32_t cpu), void (*idle)(void
 
 uint64_t host_cycles(void) { return ++cycles; }
 
+void arch_cycles_scale(uint64_t *base, uint64_t *mult)
+{
+	*base = 0;
+	*mult = 1UL << 32;
+}
+
+
 /* --- interrupts ------------------------------------------------------------------------------ */
 
 bool host_has_interrupt(uint32_t cpu)

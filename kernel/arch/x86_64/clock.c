@@ -56,6 +56,12 @@ uint64_t arch_clock_ns(void)
 	return (uint64_t)((unsigned __int128)(tsc_read() - tsc_scale.base) * tsc_scale.mult >> 32);
 }
 
+void arch_cycles_scale(uint64_t *base, uint64_t *mult)
+{
+	*base = tsc_scale.base;
+	*mult = tsc_scale.mult;
+}
+
 void x86_delay_us(uint64_t us)
 {
 	uint64_t end = tsc_read() + us * (tsc_hz != 0 ? tsc_hz : 4 * GHZ) / 1000000;

@@ -153,7 +153,7 @@ static void page_fault(struct trap_frame *f)
 	uint64_t address = read_cr2();
 	uint64_t error = f->orig_rax;
 
-	trace_event(TRACE_PAGE_FAULT, address, error);
+	trace_page_fault(address, error, f->rip);
 	f->orig_rax = UINT64_MAX;
 	if (trap_frame_from_user(f)) {
 		user_page_fault(f, address, error);
@@ -161,6 +161,7 @@ static void page_fault(struct trap_frame *f)
 		f->orig_rax = error;
 		kernel_page_fault(f, address, error);
 	}
+	trace_page_fault_done(address, f->rip);
 }
 
 /* --- other exceptions --------------------------------------------------------------------- */
@@ -252,7 +253,7 @@ static void exception(struct trap_frame *f)
 		"SIMD exception" };
 	struct exception e;
 
-	trace_event(TRACE_EXCEPTION, f->trap, f->rip);
+	trace_exception(f->trap, f->rip);
 	if (!trap_frame_from_user(f)) {
 		const struct fixup *fixup = fixup_find(f->rip);
 
@@ -302,7 +303,9 @@ static void interrupt(struct trap_frame *f)
 	f->orig_rax = UINT64_MAX;
 	preempt_count_inc();
 	cpu->irq_depth++;
+	trace_irq_enter(vector, f->rip, trap_frame_from_user(f));
 	interrupt_by_vector(vector);
+	trace_irq_exit(vector);
 	cpu->irq_depth--;
 	/* Not acknowledged: the APIC's spurious vector and the masked PIC's. */
 	if (vector >= IRQ_VECTOR_FIRST && vector != VECTOR_SPURIOUS)

@@ -101,6 +101,8 @@ static ssize_t write_comm(const struct proc_subject *s, char *text, size_t n)
 		text[n - 1] = '\0';
 	if (t != NULL && p == process_current())
 		strlcpy(t->thread.name, text, sizeof(t->thread.name));
+	if (t != NULL)
+		task_trace_name(t);
 	proc_subject_put(p, t);
 	return p == process_current() ? (ssize_t)n : -EINVAL;
 }

@@ -57,6 +57,7 @@ extern const struct proc_entry proc_root_entry;			/* root.c */
 extern const struct proc_entry proc_pid_entry, proc_tid_entry;	/* pid.c */
 extern const struct proc_entry proc_sys_children[];		/* sys.c */
 extern const struct file_ops proc_fail_nth_file_ops;		/* fail_nth.c */
+extern const struct file_ops proc_trace_data_file_ops;		/* trace.c */
 extern const struct file_ops proc_mem_file_ops;			/* maps.c */
 must_check int proc_mem_open(const struct proc_subject *subject, struct file *file);
 
@@ -73,6 +74,9 @@ must_check int proc_subject_access(const struct proc_subject *s);
 bool proc_parse_id(const char *name, size_t length, uint32_t *id);
 
 /* Used by several files of the folder. */
+void proc_trace_init(void);
+int proc_show_trace(struct text *out, const struct proc_subject *s);
+ssize_t proc_write_trace(const struct proc_subject *s, char *text, size_t n);
 int proc_show_mounts(struct text *out, const struct proc_subject *s);
 int proc_show_mountinfo(struct text *out, const struct proc_subject *s);
 int proc_show_mountstats(struct text *out, const struct proc_subject *s);

@@ -396,6 +396,10 @@ static const struct proc_dynamic process_dynamic = { find_process, next_process,
 
 static const struct proc_entry tine_children[] = {
 	{ .name = "leaks", .mode = R, .show = show_leaks },
+	{ .name = "trace", .mode = S_IFREG | 0600, .show = proc_show_trace,
+	  .write = proc_write_trace },
+	{ .name = "trace_data", .mode = S_IFREG | 0400,
+	  .file_ops = &proc_trace_data_file_ops },
 	{ .name = NULL },
 };
 

@@ -483,6 +483,7 @@ static struct fs_type proc_type = { .name = "proc", .mount = proc_mount };
 
 void procfs_init(void)
 {
+	proc_trace_init();
 	inode_cache = slab_cache_create("proc_inode", sizeof(struct proc_inode), 64);
 	mutex_init(&proc_super_mutex);
 	process_set_gone_hook(forget_process);
