@@ -25,9 +25,11 @@ static void leaf_restrict(const struct ptable_path *path, uint32_t rights, struc
 	pte_t *slot = ptable_slot(path);
 	uint64_t page = page_round_down(path->address);
 	pte_t e = pte_load(slot);
-	pte_t wanted = pte_make(pte_phys(e), (e.value & PTE_SPECIAL) |
+	uint64_t kept = PTE_SPECIAL | (rights != 0 ? PTE_NO_EXEC : 0);
+	pte_t wanted = pte_make(pte_phys(e), (e.value & kept) |
 				ptable_leaf_flags(rights, pte_is_writable(e)));
 
+	/* Nothing is added: a right to execute that comes in exchange is the fault's to give. */
 	if (pte_flags(pte_without(wanted, PTE_DIRTY | PTE_ACCESSED)) ==
 	    pte_flags(pte_without(e, PTE_DIRTY | PTE_ACCESSED)))
 		return;

@@ -120,12 +120,6 @@ must_check int space_populate(struct space *space, uint64_t start, uint64_t end)
  * bytes copied, short when something is not mapped. May sleep. */
 size_t space_read(struct space *space, uint64_t address, void *buf, size_t n);
 size_t space_write(struct space *space, uint64_t address, const void *buf, size_t n, bool force);
-/*
- * The frame behind a user address with a reference, faulted in for `access`: futex keys, direct
- * I/O.
- */
-must_check int space_get_page(struct space *space, uint64_t address, enum fault_access access,
-			      struct page **out);
 /* What a shared futex is keyed by: the object and offset of a shared area; *object NULL (private)
  * otherwise. Takes no reference. -EFAULT when nothing is mapped. */
 must_check int space_futex_key(struct space *space, uint64_t address, void **object,

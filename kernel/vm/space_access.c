@@ -1,13 +1,17 @@
 /*
  * The kernel's access to the memory of a space that need not be the current one: by frames, through
- * the direct map. The frame is held by a reference, so it stays whatever the space does meanwhile.
+ * the direct map.
  *
  * A write needs a leaf that a write of the program itself would pass; with `force` (a debugger
  * planting a breakpoint in read-only text) a page that is private to the space is enough, and the
  * fault that makes it private gives the program no permission.
+ *
+ * Bytes move with space->lock held for reading: a fork, which would make a private page another's
+ * too, waits for the end. What is missing is got without it, then the leaf is looked at again.
  */
 #include "abi/errno.h"
 #include "lib/string.h"
+#include "vm/object_internal.h"
 #include "vm/space_internal.h"
 
 /* The frame behind the address when the tables allow the access now; counted, NULL otherwise. */
@@ -36,25 +40,44 @@ static struct page *peek(struct space *space, uint64_t address, enum fault_acces
 	return page;
 }
 
-static int get_page(struct space *space, uint64_t address, enum fault_access access, bool force,
-		    struct page **out)
+/* Write-back may have taken the leaf's write permission and the mark before the bytes came. */
+static void mark_written(struct space *space, uint64_t address, struct page *page)
 {
-	if (address >= USER_END)
-		return -EFAULT;
-	while ((*out = peek(space, address, access, force)) == NULL) {
-		int si_code;
-		int error = space_fault_force(space, address, access, force, &si_code);
+	const struct area *a = area_tree_find(space->areas, address);
 
-		if (error != 0)
-			return error == -EIO ? -EFAULT : error;
-	}
-	return 0;
+	if (page->kind == PAGE_CACHE && a != NULL && a->object != NULL)
+		object_mark_dirty(a->object, page);
 }
 
-int space_get_page(struct space *space, uint64_t address, enum fault_access access,
-		   struct page **out)
+/* One page's part at `address`; false: the tables do not allow it now. */
+static bool move_part(struct space *space, uint64_t address, char *buf, size_t n, bool write,
+		      bool force)
 {
-	return get_page(space, address, access, false, out);
+	struct page *page;
+	char *data;
+
+	rwlock_read_lock(&space->lock);
+	page = peek(space, address, write ? FAULT_WRITE : FAULT_READ, force);
+	if (page != NULL) {
+		data = (char *)page_address(page) + (address & ~PAGE_MASK);
+		if (write) {
+			memcpy(data, buf, n);
+			mark_written(space, address, page);
+		} else {
+			memcpy(buf, data, n);
+		}
+		page_put(page);
+	}
+	rwlock_read_unlock(&space->lock);
+	return page != NULL;
+}
+
+static int bring_in(struct space *space, uint64_t address, bool write, bool force)
+{
+	int si_code;
+
+	return space_fault_force(space, address, write ? FAULT_WRITE : FAULT_READ, force,
+				 &si_code);
 }
 
 static size_t transfer(struct space *space, uint64_t address, char *buf, size_t n, bool write,
@@ -63,22 +86,16 @@ static size_t transfer(struct space *space, uint64_t address, char *buf, size_t 
 	size_t done = 0;
 
 	while (done < n) {
-		size_t offset = (address + done) & ~PAGE_MASK;
-		size_t part = n - done < PAGE_SIZE - offset ? n - done : PAGE_SIZE - offset;
-		struct page *page;
-		char *data;
+		uint64_t at = address + done;
+		size_t left = PAGE_SIZE - (at & ~PAGE_MASK);
+		size_t part = n - done < left ? n - done : left;
 
-		if (address + done < address ||
-		    get_page(space, address + done, write ? FAULT_WRITE : FAULT_READ, force,
-			     &page) != 0)
+		if (at < address || at >= USER_END)
 			break;
-		data = (char *)page_address(page) + offset;
-		if (write)
-			memcpy(data, buf + done, part);
-		else
-			memcpy(buf + done, data, part);
-		page_put(page);
-		done += part;
+		if (move_part(space, at, buf + done, part, write, force))
+			done += part;
+		else if (bring_in(space, at, write, force) != 0)
+			break;
 	}
 	return done;
 }

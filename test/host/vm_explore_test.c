@@ -211,6 +211,53 @@ TEST(a_child_sees_nothing_written_after_the_fork)
 	explore_random(&s, 600);
 }
 
+/* --- fork while another process writes to the parent ----------------------------------------- */
+
+static uint32_t seen_at_fork;
+
+static void fork_and_look(void *arg)
+{
+	space_switch_current(parent);
+	HOST_EXPECT(space_fork(parent, &child) == 0);
+	seen_at_fork = look(child, A);
+	leave();
+}
+
+static void write_from_outside(void *arg)
+{
+	uint32_t value = 6;
+
+	HOST_EXPECT(space_write(parent, A, &value, sizeof(value), true) == sizeof(value));
+	space_switch_current(parent);
+	leave();
+}
+
+static void end_outside(void)
+{
+	HOST_EXPECT(look(parent, A) == 6);
+	HOST_EXPECT(look(child, A) == seen_at_fork);
+	space_put(parent);
+	space_put(child);
+}
+
+static void setup_outside(void)
+{
+	at_the_end = end_outside;
+	used_before = used_pages();
+	make_parent();
+	spawn_in(1u << 0, "forks", fork_and_look);
+	spawn_in(1u << 1, "writes", write_from_outside);
+}
+
+TEST(a_child_keeps_what_it_had_when_another_process_writes_to_the_parent)
+{
+	const struct scenario s = { "outside", setup_outside, check_nothing_left, 0 };
+
+	world_boot_once(2);
+	explore_all(&s, 1);
+	explore_random(&s, 600);
+}
+
 /* --- unmap while the other uses the page ----------------------------------------------------- */
 
 static void unmap_and_reuse(void *arg)

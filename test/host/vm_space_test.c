@@ -101,11 +101,27 @@ static uint64_t expected_value(const struct page_model *m)
 	return m->value;
 }
 
+/* An entry may have less than its area allows, never more. */
+static void check_rights(int s, unsigned int page)
+{
+	uint32_t rights = model[s][page].rights;
+	bool writable;
+	pte_t e = ptable_lookup(space_root(spaces[s]), address_of(page), &writable);
+
+	if (pte_is_none(e) || !pte_is_present(e))
+		return;
+	CHECK(!writable || (rights & AREA_WRITE) != 0);
+	CHECK(!pte_is_exec(e) || (rights & AREA_EXEC) != 0);
+}
+
 static void check_page(int s, unsigned int page)
 {
 	const struct page_model *m = &model[s][page];
 	uint64_t value;
-	int error = world_read(spaces[s], address_of(page), &value);
+	int error;
+
+	check_rights(s, page);
+	error = world_read(spaces[s], address_of(page), &value);
 
 	if (m->kind == NONE || m->rights == 0) {
 		CHECK_EQUAL(error, -EFAULT);
@@ -220,8 +236,8 @@ static void do_unmap(int s, uint64_t fail)
 static void do_protect(int s, uint64_t fail)
 {
 	static const uint32_t choices[] = { 0, AREA_READ, AREA_READ | AREA_WRITE,
-					    AREA_READ | AREA_WRITE };
-	uint32_t rights = choices[host_test_below(4)];
+					    AREA_READ | AREA_WRITE, AREA_READ | AREA_EXEC };
+	uint32_t rights = choices[host_test_below(5)];
 	unsigned int from, to;
 
 	pick_run(&from, &to);
