@@ -48,18 +48,27 @@ void area_file_put(void *file)
 		file_put(file);
 }
 
+static bool writes_to_object(const struct area *a)
+{
+	return (a->flags & (AREA_SHARED | AREA_MAY_WRITE)) == (AREA_SHARED | AREA_MAY_WRITE);
+}
+
 void area_get(const struct area *a)
 {
 	area_file_get(a->file);
 	if (a->object != NULL) {
 		object_get(a->object);
 		atomic32_add(&a->object->mapped, 1);
+		if (writes_to_object(a))
+			atomic32_add(&a->object->mapped_writable, 1);
 	}
 }
 
 static void area_put(const struct area *a)
 {
 	if (a->object != NULL) {
+		if (writes_to_object(a))
+			atomic32_sub_acq_rel(&a->object->mapped_writable, 1);
 		atomic32_sub_acq_rel(&a->object->mapped, 1);
 		object_put(a->object);
 	}

@@ -360,13 +360,16 @@ static void shared_settle(struct fault *f, struct page *mine, bool writable)
 static int fault_shared(struct fault *f)
 {
 	struct object *object = f->area->object;
-	bool memory = object->ops->write_page == NULL;
+	bool memory = object->ops->write_page == NULL && !read_once(object->write_sealed);
 	struct around w;
 	struct page *mine;
 	int error;
 
 	around_collect(f, &w);
 	error = around_complete(f, &w);
+	/* A mapping that was made while the object was sealed: its rights came too late. */
+	if (error == 0 && f->write && read_once(object->write_sealed))
+		error = -EFAULT;
 	if (error != 0)
 		goto out;
 	mine = w.pages[area_index(f->area, f->address) - w.index];

@@ -36,6 +36,8 @@ struct object {
 	uint64_t page_count GUARDED_BY(&lock);
 	uint64_t size_bytes;		/* [a] end of file: faults beyond its page are SIGBUS */
 	atomic32_t mapped;		/* areas that map it: truncation walks spaces when > 0 */
+	atomic32_t mapped_writable;	/* those of them that are shared and may be written */
+	bool write_sealed;		/* no shared mapping may write any more: memfd's seal */
 	atomic32_t dirty_pages;
 	struct list_head lru_node;	/* all reclaimable objects */
 	uint64_t reclaim_cursor;	/* under the list's lock: where the next scan begins */

@@ -291,6 +291,34 @@ TEST("is a memfd a file of size 0 that can be grown, mapped, shared and sealed?"
 	CHECK_EQ(fcntl(fd, F_GET_SEALS), F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL);
 }
 
+TEST("do only shared mappings that may write keep a memfd from being sealed?")
+{
+	int fd = CHECK_OK(memfd("guest", MFD_ALLOW_SEALING)), reads;
+	char path[64], *private, *shared;
+
+	CHECK_OK(ftruncate(fd, PAGE));
+	private = map_file(fd, PAGE, RW, MAP_PRIVATE, 0);
+	private[0] = 'p';
+	snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+	reads = CHECK_OK(open(path, O_RDONLY));
+	shared = map_file(reads, PAGE, PROT_READ, MAP_SHARED, 0);
+	CHECK_OK(munmap(map_file(fd, PAGE, PROT_READ, MAP_SHARED, 0), PAGE));
+	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE));
+	private[1] = 'q';
+	CHECK_EQ(shared[0], 0);
+	CHECK_ERRNO(mprotect(shared, PAGE, RW), EACCES);
+
+	fd = CHECK_OK(memfd("guest", MFD_ALLOW_SEALING));
+	CHECK_OK(ftruncate(fd, PAGE));
+	shared = map_file(fd, PAGE, PROT_READ, MAP_SHARED, 0);
+	CHECK_ERRNO(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), EBUSY);
+	CHECK_OK(mprotect(shared, PAGE, RW));
+	shared[0] = 's';
+	CHECK_OK(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE));
+	shared[1] = 't';
+	CHECK_ERRNO((long)mmap(NULL, PAGE, RW, MAP_SHARED, fd, 0), EPERM);
+}
+
 TEST("are wrong memfd names and flags refused, and is an unsealable one EPERM to seal?")
 {
 	char name[300];

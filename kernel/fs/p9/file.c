@@ -87,16 +87,26 @@ const struct object_ops p9_object_ops = {
 	.write_page = p9_write_page,
 };
 
-/* Write-through: what write(2) reported as written is on the host. */
+/*
+ * Write-through: what write(2) reported as written is on the host. The mutex is held until it is,
+ * so that whoever holds it and asks the host for the size gets the file's (p9_op_getattr()).
+ */
 static ssize_t p9_write(struct file *file, struct iobuf *from, loff_t *pos)
 {
-	ssize_t put = page_cache_write(file, from, pos);
+	struct inode *inode = file->inode;
+	ssize_t put;
 	int error;
 
-	if (put <= 0)
-		return put;
-	error = object_sync(file->inode->object, (uint64_t)(*pos - put), (uint64_t)*pos);
-	return error != 0 ? error : put;
+	if (from->left == 0)
+		return 0;
+	mutex_lock(&inode->mutex);
+	put = page_cache_write_locked(file, from, pos);
+	if (put > 0) {
+		error = object_sync(inode->object, (uint64_t)(*pos - put), (uint64_t)*pos);
+		put = error != 0 ? error : put;
+	}
+	mutex_unlock(&inode->mutex);
+	return put;
 }
 
 static int p9_fsync_file(struct file *file, bool data_only)

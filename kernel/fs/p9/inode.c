@@ -171,9 +171,21 @@ static int p9_op_readlink(struct inode *inode, char **out)
 	return p9_readlink(p9_client_of(inode), p9_inode_of(inode)->fid, out);
 }
 
+/*
+ * With the inode's mutex, so that no write comes between the host's answer and what follows from
+ * it. While somebody writes, what is known here is newer than any answer.
+ */
 static int p9_op_getattr(struct inode *inode)
 {
-	return p9_inode_refresh(inode, false);
+	int error;
+
+	if (!S_ISREG(inode->mode))
+		return p9_inode_refresh(inode, false);
+	if (!mutex_try_lock(&inode->mutex))
+		return 0;
+	error = p9_inode_refresh(inode, false);
+	mutex_unlock(&inode->mutex);
+	return error;
 }
 
 static uint32_t setattr_valid(uint32_t valid)

@@ -146,12 +146,15 @@ void p9_inode_evict(struct inode *inode)
 	slab_free(inode_cache, pi);
 }
 
-/* A file that became another size on the host: the cache beyond or at the change is dropped. */
+/*
+ * A file that became another size on the host: the cache beyond or at the change is dropped. Not
+ * while there is something that the host does not have yet: then its size is not the file's.
+ */
 static void inode_follow_size(struct p9_inode *pi, const struct p9_attr *attr)
 {
 	struct inode *inode = &pi->inode;
 
-	if (inode->object == NULL)
+	if (inode->object == NULL || atomic32_load(&pi->object.dirty_pages) > 0)
 		return;
 	if (inode->mtime.tv_sec != (int64_t)attr->mtime_sec ||
 	    inode->mtime.tv_nsec != (int64_t)attr->mtime_nsec) {

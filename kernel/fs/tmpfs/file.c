@@ -316,6 +316,22 @@ int memfd_create_file(const char *name, unsigned int flags, struct file **out)
 	return error;
 }
 
+/*
+ * No mapping may write from now on: -EBUSY while one may. One that is made meanwhile is either seen
+ * by the second look, or its faults see the seal.
+ */
+static int seal_mappings(struct object *object)
+{
+	if (atomic32_load(&object->mapped_writable) > 0)
+		return -EBUSY;
+	write_once(object->write_sealed, true);
+	full_barrier();
+	if (atomic32_load(&object->mapped_writable) == 0)
+		return 0;
+	write_once(object->write_sealed, false);
+	return -EBUSY;
+}
+
 int memfd_add_seals(struct file *file, uint32_t seals)
 {
 	struct inode *inode = file->inode;
@@ -329,10 +345,9 @@ int memfd_add_seals(struct file *file, uint32_t seals)
 	mutex_lock(&inode->mutex);
 	if ((ti->seals & F_SEAL_SEAL) != 0)
 		error = -EPERM;
-	else if ((seals & F_SEAL_WRITE) != 0 && (ti->seals & F_SEAL_WRITE) == 0 &&
-		 atomic32_load(&ti->object.mapped) > 0)
-		error = -EBUSY;
-	else
+	else if ((seals & F_SEAL_WRITE) != 0 && (ti->seals & F_SEAL_WRITE) == 0)
+		error = seal_mappings(&ti->object);
+	if (error == 0)
 		ti->seals |= seals;
 	mutex_unlock(&inode->mutex);
 	return error;
