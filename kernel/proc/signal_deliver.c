@@ -307,11 +307,8 @@ static void act_stop(struct task *task, int signo)
 
 static void act_terminate(struct task *task, int signo)
 {
-	bool core = signal_default_is_core(signo) &&
-		    task->process->limits[RLIMIT_CORE].rlim_cur != 0 && false;
-
 	log_debug("pid %u (%s): ended by signal %d", task->process->pid, task->thread.name, signo);
-	process_exit_group(wait_status_signaled(signo, core));
+	process_exit_group(wait_status_signaled(signo, false));	/* no core is written */
 }
 
 static void act_default(struct task *task, int signo)

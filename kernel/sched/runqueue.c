@@ -20,7 +20,8 @@
  *
  * The tree is ordered by deadline and keeps the least virtual time of each subtree: the earliest
  * eligible deadline is found in one descent. The running thread is not in the tree; it takes part
- * in V. SCHED_FIFO and SCHED_RR have a list per priority above all this.
+ * in V. SCHED_FIFO and SCHED_RR have a list per priority above all this, but for the share that
+ * they leave (rt_limit.c).
  *
  * Leaving and joining. A thread that leaves keeps its lag (clamped to two requests), joins later
  * at V - lag, so sleeping neither earns nor loses service. Joining moves V itself; the lag is
@@ -175,8 +176,10 @@ void runqueue_charge(struct runqueue *rq, uint64_t now)
 	delta = now - t->exec_start_ns;
 	t->exec_start_ns = now;
 	t->run_ns += delta;
-	if (thread_is_rt(t))
+	if (thread_is_rt(t)) {
+		rt_limit_charge(rq, delta, now);
 		return;
+	}
 	t->virtual_ns += (uint64_t)(((unsigned __int128)delta * t->inverse_weight) >> 32);
 	if (virtual_difference(t->virtual_ns, t->deadline_virtual_ns) >= 0)
 		t->deadline_virtual_ns = t->virtual_ns + t->request_virtual_ns;
@@ -364,14 +367,24 @@ static struct thread *pick_rt(struct runqueue *rq, struct thread *current, bool 
 	return current->rt_priority == first->rt_priority && !to_back ? current : first;
 }
 
-struct thread *runqueue_pick(struct runqueue *rq, bool current_runs, bool current_to_back)
+/* A real-time thread could run, but the others' time of the period has come. */
+static bool rt_gives_way(struct runqueue *rq, const struct thread *current, uint64_t now)
+	REQUIRES(&rq->lock)
+{
+	bool others = rq->fair_load != 0 || (current != NULL && !thread_is_rt(current));
+
+	return others && rt_limit_reached(rq, now);
+}
+
+struct thread *runqueue_pick(struct runqueue *rq, bool current_runs, bool current_to_back,
+			     uint64_t now)
 {
 	struct thread *current = current_runs ? rq->current : NULL;
 	struct thread *best = pick_rt(rq, current, current_to_back);
 	struct average a;
 
 	assert_held(&rq->lock);
-	if (best != NULL)
+	if (best != NULL && !rt_gives_way(rq, current, now))
 		return best;
 	if (rq->fair_load == 0)
 		return current;
@@ -417,9 +430,13 @@ bool runqueue_preempts(struct runqueue *rq, struct thread *t, uint64_t now)
 	assert_held(&rq->lock);
 	if (current->is_idle)
 		return true;
+	if (thread_is_rt(t) && thread_is_rt(current))
+		return t->rt_priority > current->rt_priority;
 	if (thread_is_rt(t))
-		return !thread_is_rt(current) || t->rt_priority > current->rt_priority;
-	return !thread_is_rt(current) && fair_preempts(rq, t, now);
+		return !rt_limit_reached(rq, now);
+	if (thread_is_rt(current))
+		return rt_limit_reached(rq, now);
+	return fair_preempts(rq, t, now);
 }
 
 /* Enough to find one in practice, few enough to hold the lock for. */

@@ -51,6 +51,10 @@ must_check int sched_sleep_until(uint64_t deadline_ns, bool interruptible);
 
 void sched_set_nice(struct thread *thread, int nice);
 void sched_set_policy(struct thread *thread, int policy, int rt_priority);
+/* How long real-time threads may keep others waiting in each period (UINT64_MAX: always); -EINVAL
+ * for a period of 0 and for more than the period. */
+void sched_rt_limit_get(uint64_t *period_ns, uint64_t *runtime_ns);
+must_check int sched_rt_limit_set(uint64_t period_ns, uint64_t runtime_ns);
 /* -EINVAL when no online CPU is in the mask; migrates at once when it must. */
 must_check int sched_set_affinity(struct thread *thread, cpu_mask_t mask);
 uint64_t sched_thread_run_ns(struct thread *thread);	/* up to now */

@@ -30,6 +30,8 @@ struct runqueue {
 	__int128 fair_sum;		/* their weight * (virtual_ns - fair_base) */
 	uint64_t fair_base;
 
+	uint64_t rt_used_ns;		/* rt_limit.c: real-time threads ran while others waited */
+	uint64_t rt_period_start_ns;
 	uint32_t rt_queued;
 	uint64_t rt_levels[2];		/* bit set: rt[n] is not empty */
 	struct list_head rt[RT_LEVELS];
@@ -76,8 +78,8 @@ void runqueue_rejoin_current(struct runqueue *rq) REQUIRES(&rq->lock);
 /* The running thread goes back to wait; `to_back`: behind its equals (slice used up). */
 void runqueue_put_current(struct runqueue *rq, bool to_back) REQUIRES(&rq->lock);
 /* The thread to run next: `current` may be chosen when `current_runs`. NULL: nobody. */
-struct thread *runqueue_pick(struct runqueue *rq, bool current_runs, bool current_to_back)
-	REQUIRES(&rq->lock);
+struct thread *runqueue_pick(struct runqueue *rq, bool current_runs, bool current_to_back,
+			     uint64_t now) REQUIRES(&rq->lock);
 /* A picked waiting thread leaves the queue to run. */
 void runqueue_take(struct runqueue *rq, struct thread *t) REQUIRES(&rq->lock);
 /* Should `t`, which waits here, take the processor from the running thread? */
@@ -86,6 +88,13 @@ bool runqueue_preempts(struct runqueue *rq, struct thread *t, uint64_t now) REQU
 void runqueue_end_request(struct runqueue *rq, bool give_away) REQUIRES(&rq->lock);
 /* The first waiting thread that may run on one of `mask`, best first; of a few. NULL: none. */
 struct thread *runqueue_find_movable(struct runqueue *rq, cpu_mask_t mask) REQUIRES(&rq->lock);
+
+/* --- rt_limit.c ------------------------------------------------------------------------------ */
+
+/* The running real-time thread ran for `delta`, till now. */
+void rt_limit_charge(struct runqueue *rq, uint64_t delta, uint64_t now) REQUIRES(&rq->lock);
+/* Real-time threads have had their share of this period: others who wait go first. */
+bool rt_limit_reached(struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock);
 
 /* --- policy.c -------------------------------------------------------------------------------- */
 

@@ -21,8 +21,8 @@
  *
  * Headway (design chapter 5). Reasons to switch are bits: PREEMPT (a wake-up, an IPI), YIELD and
  * SLICE (the timer). PREEMPT is answered by the policy: a thread it takes the processor from keeps
- * its deadline and gains lag, so it is soon the earliest, and real-time threads may starve it by
- * definition. SLICE is answered by headway_slice_may_switch():
+ * its deadline and gains lag, so it is soon the earliest; real-time threads leave it a share of
+ * each period (rt_limit.c). SLICE is answered by headway_slice_may_switch():
  *
  *  - From user mode: allowed when the interrupted pc differs from the pc of the last return to user
  *    mode (user_pc): some instruction has retired since. If they are equal, nothing may have
@@ -190,7 +190,7 @@ static struct thread *choose(struct runqueue *rq, struct thread *prev, uint32_t 
 	runqueue_charge(rq, now);
 	if (slice_used && stays)
 		runqueue_end_request(rq, false);
-	next = runqueue_pick(rq, stays, to_back);
+	next = runqueue_pick(rq, stays, to_back, now);
 	if (next == NULL)
 		next = rq->idle;
 	if (next == prev)

@@ -201,6 +201,54 @@ TEST("may an ordinary user not have a real-time policy?")
 	CHECK_EXIT(pid, 0);
 }
 
+TEST("does a real-time thread that spins leave others on its processor some time?")
+{
+	volatile int *stop = guest_shared(PAGE), *spins = stop + 1;
+	struct sched_param param = { .sched_priority = 50 };
+	cpu_set_t one;
+	pid_t pid;
+
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	CHECK_OK(sched_setaffinity(0, sizeof one, &one));
+	CHILD(pid) {
+		int64_t end;
+
+		CHECK_OK(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &param));
+		*spins = 1;
+		end = guest_now_ns() + 8000000000;
+		while (!*stop)
+			CHECK(guest_now_ns() < end);
+	}
+	while (!*spins)
+		sched_yield();
+	*stop = 1;
+	CHECK_EXIT(pid, 0);
+}
+
+TEST("is the share of real-time threads set by /proc/sys/kernel/sched_rt_{period,runtime}_us?")
+{
+	static const char period[] = "/proc/sys/kernel/sched_rt_period_us";
+	static const char runtime[] = "/proc/sys/kernel/sched_rt_runtime_us";
+	char text[32];
+	int fd;
+
+	CHECK_OK(guest_read_file(period, text, sizeof text));
+	CHECK_STR(text, "1000000\n");
+	CHECK_OK(guest_read_file(runtime, text, sizeof text));
+	CHECK_STR(text, "950000\n");
+	fd = CHECK_OK(open(runtime, O_WRONLY));
+	CHECK_ERRNO(pwrite(fd, "1000001", 7, 0), EINVAL);
+	CHECK_ERRNO(pwrite(fd, "-2", 2, 0), EINVAL);
+	CHECK_EQ(pwrite(fd, "-1", 2, 0), 2);
+	CHECK_OK(guest_read_file(runtime, text, sizeof text));
+	CHECK_STR(text, "-1\n");
+	CHECK_EQ(pwrite(fd, "950000", 6, 0), 6);
+	fd = CHECK_OK(open(period, O_WRONLY));
+	CHECK_ERRNO(pwrite(fd, "0", 1, 0), EINVAL);
+	CHECK_ERRNO(pwrite(fd, "900000", 6, 0), EINVAL);
+}
+
 TEST("does sched_rr_get_interval give a positive time for RR and zero for FIFO?")
 {
 	struct sched_param param = { .sched_priority = 1 };

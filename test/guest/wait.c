@@ -511,3 +511,21 @@ TEST("do setpgid and setsid follow the rules: leaders, sessions, executed childr
 	CHECK_OK(kill(pid, SIGKILL));
 	CHECK_SIGNALED(pid, SIGKILL);
 }
+
+TEST("does a signal that would dump core not claim to have, with a core limit of 0?")
+{
+	static const int signals[] = { SIGSEGV, SIGABRT, SIGQUIT, SIGILL, SIGFPE, SIGBUS, SIGTRAP };
+	struct rlimit none = { 0, 0 };
+	siginfo_t info;
+	pid_t pid;
+
+	CHECK_OK(setrlimit(RLIMIT_CORE, &none));
+	for (size_t i = 0; i < sizeof signals / sizeof signals[0]; i++) {
+		CHILD(pid)
+			raise(signals[i]);
+		CHECK_OK(waitid(P_PID, pid, &info, WEXITED | WNOWAIT));
+		CHECK_EQ(info.si_code, CLD_KILLED);
+		CHECK_EQ(info.si_status, signals[i]);
+		CHECK_EQ(guest_wait(pid), signals[i]);
+	}
+}

@@ -6,7 +6,7 @@
  * links: core/fail_point.c lib/number.c lib/rbtree.c lib/string.c
  * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
  * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
- * links: sched/worker.c
+ * links: sched/rt_limit.c sched/worker.c
  * helpers: sched_memory.c virtual.c explore.c
  */
 #include <stdio.h>

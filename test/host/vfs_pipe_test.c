@@ -7,6 +7,7 @@
  * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
  * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
  * links: sched/worker.c fs/pipe.c fs/pipe_open.c fs/eventfd.c vfs/iobuf.c vfs/poll.c
+ * links: sched/rt_limit.c
  * helpers: sched_memory.c virtual.c explore.c vfs_pipe_world.c
  */
 #include <string.h>

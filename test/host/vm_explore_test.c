@@ -6,7 +6,8 @@
  * links: core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c
  * links: core/fail_point.c lib/number.c lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
  * links: sched/balance.c sched/idle.c sched/mutex.c sched/policy.c sched/runqueue.c sched/rwlock.c
- * links: sched/sleep.c sched/stats.c sched/switch.c sched/thread.c sched/wait.c sched/wake.c
+ * links: sched/rt_limit.c sched/sleep.c sched/stats.c sched/switch.c sched/thread.c
+ * links: sched/wait.c sched/wake.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
  * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c
  * links: vm/object_store.c vm/ptable.c

@@ -68,7 +68,6 @@ FIXED(max_user_instances, "128")
 FIXED(max_queued_events, "16384")
 FIXED(core_pattern, "core")
 FIXED(somaxconn, "4096")
-FIXED(sched_rt_runtime, "-1")
 FIXED(poolsize, "256")
 FIXED(entropy_avail, "256")
 
@@ -83,6 +82,58 @@ SETTING(core_uses_pid, 0)
 SETTING(panic_setting, 0)
 SETTING_OF(vfs_protected_symlinks)
 SETTING_OF(vfs_protected_hardlinks)
+
+/* In microseconds; -1 is no limit. */
+static long long rt_us(uint64_t ns)
+{
+	return ns == UINT64_MAX ? -1 : (long long)(ns / NSEC_PER_USEC);
+}
+
+static int show_rt_period(struct text *out, const struct proc_subject *s)
+{
+	uint64_t period, runtime;
+
+	sched_rt_limit_get(&period, &runtime);
+	text_printf(out, "%lld\n", rt_us(period));
+	return 0;
+}
+
+static int show_rt_runtime(struct text *out, const struct proc_subject *s)
+{
+	uint64_t period, runtime;
+
+	sched_rt_limit_get(&period, &runtime);
+	text_printf(out, "%lld\n", rt_us(runtime));
+	return 0;
+}
+
+static ssize_t write_rt(const char *text, size_t n, bool is_period)
+{
+	size_t length = n > 0 && text[n - 1] == '\n' ? n - 1 : n;
+	uint64_t period, runtime, ns;
+	int64_t us;
+	int error;
+
+	if (!capable(CAP_SYS_ADMIN))
+		return -EPERM;
+	if (number_parse_signed(text, length, 10, &us) != 0 || us < -1 || us > INT32_MAX ||
+	    (is_period && us < 1))
+		return -EINVAL;
+	sched_rt_limit_get(&period, &runtime);
+	ns = us < 0 ? UINT64_MAX : (uint64_t)us * NSEC_PER_USEC;
+	error = is_period ? sched_rt_limit_set(ns, runtime) : sched_rt_limit_set(period, ns);
+	return error != 0 ? error : (ssize_t)n;
+}
+
+static ssize_t write_rt_period(const struct proc_subject *s, char *text, size_t n)
+{
+	return write_rt(text, n, true);
+}
+
+static ssize_t write_rt_runtime(const struct proc_subject *s, char *text, size_t n)
+{
+	return write_rt(text, n, false);
+}
 
 static int show_hostname(struct text *out, const struct proc_subject *s)
 {
@@ -162,7 +213,8 @@ static const struct proc_entry kernel_children[] = {
 	RW_ENTRY("perf_event_paranoid", perf_paranoid), RO_ENTRY("pid_max", pid_max),
 	{ .name = "random", .mode = DIR, .children = random_children },
 	RW_ENTRY("randomize_va_space", randomize_va_space),
-	RO_ENTRY("sched_rt_runtime_us", sched_rt_runtime), RO_ENTRY("threads-max", threads_max),
+	RW_ENTRY("sched_rt_period_us", rt_period), RW_ENTRY("sched_rt_runtime_us", rt_runtime),
+	RO_ENTRY("threads-max", threads_max),
 	RO_ENTRY("version", version),
 	{ .name = "yama", .mode = DIR, .children = yama_children }, { .name = NULL },
 };
