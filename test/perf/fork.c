@@ -1,0 +1,167 @@
+/*
+ * fork of a process with much memory, or with many areas.
+ *
+ * The parts of one round, in this order:
+ *	call		the call, in the parent; the child waits
+ *	first-write	the parent's first write to a page that it now shares
+ *	parent-write	a page written by the parent, over all; the child holds the old ones
+ *	child-write	the same by the child
+ *	touch-all	both of these, for all pages together
+ *	exit-wait	from the child's exit to the parent's return from wait
+ *	whole-P		fork, a child that touches P percent of the pages and exits, wait
+ *
+ * Where the machine could not hold every page twice, only call, first-write and whole-0 are taken.
+ */
+#include "perf.h"
+
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define PAGE		4096ul
+#define MANY_AREAS	10000
+#define COPY_MAX_MIB	1024
+
+struct memory {
+	volatile char *at;
+	size_t pages;
+};
+
+/* Told by the child to its parent. */
+struct report {
+	uint64_t write_ticks;
+	uint64_t exit_begin;
+};
+
+static struct report *report;
+
+static struct memory make_memory(size_t mib)
+{
+	struct memory memory = { .pages = mib << 20 >> 12 };
+
+	memory.at = mmap(NULL, memory.pages * PAGE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	must(memory.at != MAP_FAILED, "mmap");
+	return memory;
+}
+
+/* Every second page has another permission, so that neighbours do not become one area. */
+static void split_into_areas(const struct memory *memory, size_t areas)
+{
+	for (size_t i = 0; i < areas; i += 2)
+		must(mprotect((void *)(memory->at + i * PAGE), PAGE,
+			      PROT_READ | PROT_WRITE | PROT_EXEC) == 0, "mprotect");
+}
+
+static uint64_t write_pages(const struct memory *memory, size_t first, size_t end, size_t step)
+{
+	uint64_t begin = ticks_now();
+
+	for (size_t page = first; page < end; page += step)
+		memory->at[page * PAGE]++;
+	return ticks_now() - begin;
+}
+
+static void write_all(const struct memory *memory)
+{
+	write_pages(memory, 0, memory->pages, 1);
+}
+
+/* Holds the memory until told to go on; then writes it all, if asked, and ends. */
+static _Noreturn void child(const struct memory *memory, const int gate[2], int copies)
+{
+	char byte;
+
+	close(gate[1]);
+	(void)!read(gate[0], &byte, 1);
+	if (copies)
+		report->write_ticks = write_pages(memory, 0, memory->pages, 1);
+	report->exit_begin = ticks_now();
+	_exit(0);
+}
+
+static void parts(const struct memory *memory, int copies)
+{
+	uint64_t begin, end, first, rest = 0;
+	int gate[2];
+	pid_t pid;
+
+	must(pipe(gate) == 0, "pipe");
+	begin = ticks_now();
+	pid = fork();
+	if (pid == 0)
+		child(memory, gate, copies);
+	end = ticks_now();
+	must(pid > 0, "fork");
+	close(gate[0]);
+	sample("call", end - begin, 1);
+	first = write_pages(memory, 0, 1, 1);
+	sample("first-write", first, 1);
+	if (copies)
+		rest = write_pages(memory, 1, memory->pages, 1);
+	close(gate[1]);
+	must(waitpid(pid, NULL, 0) == pid, "waitpid");
+	sample("exit-wait", ticks_now() - report->exit_begin, 1);
+	if (copies) {
+		sample("parent-write", first + rest, memory->pages);
+		sample("child-write", report->write_ticks, memory->pages);
+		sample("touch-all", first + rest + report->write_ticks, 1);
+	}
+}
+
+static void whole(const struct memory *memory, const char *part, size_t step)
+{
+	uint64_t begin = ticks_now();
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (step != 0)
+			write_pages(memory, 0, memory->pages, step);
+		_exit(0);
+	}
+	must(pid > 0 && waitpid(pid, NULL, 0) == pid, "fork and wait");
+	sample(part, ticks_now() - begin, 1);
+}
+
+static void measure(const struct memory *memory, int copies, unsigned int usual)
+{
+	report = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	must(report != MAP_FAILED, "mmap");
+	report->write_ticks = 0;
+	for (unsigned int i = 0; i < samples_wanted(usual); i++) {
+		write_all(memory);
+		parts(memory, copies);
+		write_all(memory);
+		whole(memory, "whole-0", 0);
+		if (!copies)
+			continue;
+		whole(memory, "whole-1", 100);
+		whole(memory, "whole-100", 1);
+	}
+}
+
+static void run_size(const struct metric *m)
+{
+	struct memory memory = make_memory(m->argument);
+
+	measure(&memory, m->argument <= COPY_MAX_MIB, m->argument < 256 ? 30 : 5);
+}
+
+static void run_areas(const struct metric *m)
+{
+	struct memory memory = make_memory(m->argument);
+
+	split_into_areas(&memory, MANY_AREAS);
+	measure(&memory, 1, 10);
+}
+
+const struct metric fork_metrics[] = {
+	{ "fork-1m", "fork with 1 MiB touched", run_size, 1, 512, 0 },
+	{ "fork-16m", "fork with 16 MiB touched", run_size, 16, 512, 0 },
+	{ "fork-64m", "fork with 64 MiB touched", run_size, 64, 512, 0 },
+	{ "fork-256m", "fork with 256 MiB touched", run_size, 256, 1024, 0 },
+	{ "fork-1g", "fork with 1 GiB touched", run_size, 1024, 3072, 0 },
+	{ "fork-8g", "fork with 8 GiB touched", run_size, 8192, 10240, 0 },
+	{ "fork-areas", "fork with 64 MiB in 10,000 areas", run_areas, 64, 512, 0 },
+	{ 0 },
+};
