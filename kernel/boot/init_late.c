@@ -43,7 +43,7 @@ const struct init_call init_late[] = {
 	CALL(tty_init, "terminals and the console's node"),
 	CALL(proc_init, "processes; needs files, and file systems know no process"),
 	CALL(arch_join_processors, "they came up meanwhile; from here on all run"),
-	CALL(trace_rings_complete, "their numbers are known now"),
+	CALL(trace_rings_complete, "their number is known only now"),
 	CALL(worker_init, "deferred work, a thread for each processor; drivers use it"),
 	CALL(virtio_init, "finds devices; their drivers make nodes"),
 	CALL(root_mount, "the first root with the archive's files"),

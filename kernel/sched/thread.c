@@ -6,6 +6,7 @@
  */
 #include "abi/errno.h"
 #include "core/fail_point.h"
+#include "core/trace.h"
 #include "lib/string.h"
 #include "mem/kstack.h"
 #include "mem/slab.h"
@@ -107,5 +108,6 @@ struct thread *thread_create_kernel(const char *name, void (*entry)(void *), voi
 	t->entry_arg = arg;
 	t->destroy = destroy_kernel_thread;
 	arch_thread_prepare_kernel(&t->arch, thread_stack_top(t), kernel_thread_main, t);
+	trace_thread_name(thread_trace_id(t), 0, trace_chars(t->name, 0), trace_chars(t->name, 1));
 	return t;
 }

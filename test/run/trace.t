@@ -15,7 +15,7 @@ my $work = work_dir();
 
 # --- a line an event -------------------------------------------------------------------------------
 
-my $program = 'echo note > /proc/tine/trace; /bin/ls / > /dev/null & wait; sleep 0.05; kill -9 $$';
+my $program = 'echo note > /proc/tine/trace; for i in 1 2 3 4 5 6; do /bin/ls / > /dev/null & wait; done; sleep 0.05; kill -9 $$';
 my $r = tine(tine_argv('--trace', "$work/t.txt", '--', 'sh', '-c', $program));
 is $r->{status}, 137, 'the status is the program\'s';
 is $r->{out} . $r->{err}, '', 'and nothing else is said';
@@ -122,6 +122,25 @@ is scalar(grep { $_->{ph} eq 'f' && !($starts{ $_->{id} } && $starts{ $_->{id} }
 	'json: each arrow begins before it ends';
 my ($nap) = grep { $_->{ph} eq 'X' && $_->{name} =~ /nanosleep/ } @events;
 cmp_ok $nap->{dur}, '>=', 50000, 'json: the sleeper sleeps as long as it asked for';
+
+# --- a page that shows itself ------------------------------------------------------------------------------
+
+SKIP: {
+	skip 'chromium is missing: tools/setup/install browser', 11 unless -x '/usr/bin/chromium';
+	$r = tine(tine_argv('--trace', "$work/t.html", '--', 'sh', '-c', $program));
+	my $page = slurp("$work/t.html");
+	ok $page !~ m{(?:src|href)=|\burl\(|https?://}, 'html: it fetches nothing';
+	my $browser = 'chromium --headless=new --no-sandbox --disable-gpu --virtual-time-budget=5000 --window-size=1400,900';
+	my $dom = `timeout 120 $browser --user-data-dir=$work/chromium --dump-dom file://$work/t.html 2> $work/chromium.err`;
+	is $?, 0, 'html: the browser ends' or diag(slurp("$work/chromium.err"));
+	my ($spans) = $dom =~ /<body [^>]*data-spans="(\d+)"/;
+	my ($drawn) = $dom =~ /<body [^>]*data-drawn="([^"]*)"/;
+	my $count = () = $page =~ /"ph":"X"/g;
+	is $spans, $count, 'html: the page knows each span';
+	my %painted = (($drawn // '') =~ /&quot;(\w+)&quot;:(\d+)/g);
+	ok $painted{$_}, "html: painted: $_" for qw(run running blocked syscall fault interrupt arrow);
+	like $dom, qr{<tr><td>(?:sh|sleep) 2</td><td>[\d.]+ [mµ]?s</td>}, 'html: a thread\'s sums';
+}
 
 # --- limits ---------------------------------------------------------------------------------------------
 
