@@ -18,6 +18,7 @@ static const char usage[] =
 	"       ./tine run [OPTIONS] -- CMD [ARG...]  run CMD in Tine; see ./tine run --help\n"
 	"       ./tine test [PATTERN...]              the tests, all or those that match\n"
 	"       ./tine lab NAME                       measurements; see ./tine lab --help\n"
+	"       ./tine bench [--vs linux] [NAME...]   measures; see ./tine bench --help\n"
 	"       ./tine image iso FILE                 a bootable image\n";
 
 struct verb {
@@ -45,12 +46,24 @@ static int verb_default(void)
 	return run(&options);
 }
 
+/* A verb that is a script of the sources. */
+_Noreturn static void execute_script(const char *script, char **argv)
+{
+	argv[0] = text_format("%s/%s", source_directory(), script);
+	execv(argv[0], argv);
+	die(STATUS_FAILED, "%s: %s", argv[0], strerror(errno));
+}
+
 static int verb_test(int argc, char **argv)
 {
 	(void)argc;
-	argv[0] = text_format("%s/test/run-all", source_directory());
-	execv(argv[0], argv);
-	die(STATUS_FAILED, "%s: %s", argv[0], strerror(errno));
+	execute_script("test/run-all", argv);
+}
+
+static int verb_bench(int argc, char **argv)
+{
+	(void)argc;
+	execute_script("tools/bench", argv);
 }
 
 static int verb_image(int argc, char **argv)
@@ -60,12 +73,6 @@ static int verb_image(int argc, char **argv)
 	if (argc >= 2 && strcmp(argv[1], "disk") == 0)
 		die(STATUS_USAGE, "image disk is not there yet");
 	die(STATUS_USAGE, "image: needs iso FILE");
-}
-
-static int verb_missing(int argc, char **argv)
-{
-	(void)argc;
-	die(STATUS_USAGE, "%s is not there yet", argv[0]);
 }
 
 static int verb_help(int argc, char **argv)
@@ -80,7 +87,7 @@ static const struct verb verbs[] = {
 	{ "run", verb_run },
 	{ "test", verb_test },
 	{ "image", verb_image },
-	{ "bench", verb_missing },
+	{ "bench", verb_bench },
 	{ "lab", lab },
 	{ "help", verb_help },
 	{ "--help", verb_help },

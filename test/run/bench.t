@@ -1,0 +1,37 @@
+#!/usr/bin/perl
+# Does `tine bench` measure what it is asked for, beside Linux too, and refuse what it does not know? (How
+# fast anything is, is no test's business.)
+use strict;
+use warnings;
+use FindBin;
+use File::Temp qw(tempdir);
+use JSON::PP;
+use lib "$FindBin::Bin/lib";
+use Test::More;
+use TineRun;
+
+my $dir = tempdir(CLEANUP => 1);
+my $r = tine('bench', '--list');
+is $r->{status}, 0, 'bench --list: status';
+my @names = $r->{out} =~ /^(\S+) +\S/mg;
+for my $name (qw(null pipe switch-2 fork-exit fork-1g processes-1000 redis boot memory)) {
+	ok((grep { $_ eq $name } @names), "bench --list: $name");
+}
+
+$r = tine('bench', 'no-such-metric');
+is $r->{status}, 2, 'an unknown metric: status';
+is $r->{err}, "tine: bench: no metric no-such-metric; see ./tine bench --list\n", 'an unknown metric: one line';
+
+$r = tine({ limit => 600 }, 'bench', '--vs', 'linux', '--icount', '--rounds', '1', '--samples', '3',
+	'--json', "$dir/json", 'null', 'fork-1m');
+is $r->{status}, 0, 'bench --vs linux: status';
+like $r->{out}, qr/^metric +tine .* linux .* ratio$/m, 'a head';
+like $r->{out}, qr/^null +\d+ .*\d\.\d+$/m, 'a row with a ratio';
+open my $file, '<', "$dir/json" or die "$dir/json: $!";
+my $json = decode_json(do { local $/; <$file> });
+is $json->{unit}, 'instructions', 'JSON: unit';
+for my $kernel ('tine', 'linux') {
+	is $json->{metrics}{null}{$kernel}{count}, 3, "JSON: samples on $kernel";
+	cmp_ok $json->{metrics}{'fork-1m.call'}{$kernel}{median}, '>', 0, "JSON: fork on $kernel";
+}
+done_testing;
