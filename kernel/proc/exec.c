@@ -337,8 +337,8 @@ static void commit(struct exec_load *load, struct sighand *handlers)
 	struct trap_frame *frame = arch_user_frame(thread_stack_top(&task->thread));
 	irq_state_t state;
 
+	task_release_memory(task);	/* first: locks in memory name it by its own number */
 	take_over_leader(p, task);
-	task_release_memory(task);
 	task_set_space(task, load->space);
 	load->space = NULL;
 	itimers_exec(p);

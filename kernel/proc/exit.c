@@ -45,7 +45,7 @@ void task_release_memory(struct task *task)
 {
 	struct space *space = task->thread.space;
 
-	futex_exit_robust(task);
+	futex_exit(task, task->exiting);
 	if (task->clear_child_tid.value != 0 && space != NULL &&
 	    refcount_read(&space->references) > 1 &&
 	    user_store32(task->clear_child_tid, 0) == 0)

@@ -80,7 +80,8 @@ void futex_waiter_init(struct futex_waiter *w, const struct futex_key *key, uint
 	w->bitset = bitset;
 	w->task = task_current();
 	w->woken = false;
-	w->is_pi = false;
+	w->is_pi = w->owner_died = false;
+	w->owner = 0;
 	w->bucket = futex_bucket_of(key);
 	w->wait = NULL;
 	list_init(&w->node);
@@ -115,6 +116,22 @@ void futex_waiter_wake_locked(struct futex_waiter *w)
 	list_remove(&w->node);
 	write_once(w->woken, true);
 	wake_up_all(w->wait);
+}
+
+void futex_wake_owned(uint32_t owner)
+{
+	for (size_t i = 0; i < 1 << BUCKET_BITS; i++) {
+		struct futex_waiter *w, *next;
+
+		spin_lock(&buckets[i].lock);
+		list_for_each_safe(w, next, &buckets[i].waiters, node) {
+			if (!w->is_pi || w->owner != owner)
+				continue;
+			w->owner_died = true;
+			futex_waiter_wake_locked(w);
+		}
+		spin_unlock(&buckets[i].lock);
+	}
 }
 
 /*

@@ -24,7 +24,9 @@ struct futex_waiter {
 	struct task *task;
 	uint32_t bitset;
 	bool woken;			/* bucket->lock; read without to end the sleep */
-	bool is_pi;			/* waits for ownership: woken by unlock_pi only */
+	bool is_pi;			/* waits for ownership: woken by unlock_pi only, or as */
+	bool owner_died;		/* the owner goes; bucket->lock */
+	uint32_t owner;			/* whose lock it waits for: tid; bucket->lock */
 };
 
 must_check int futex_key_get(user_addr_t address, bool shared, struct futex_key *key);
@@ -33,3 +35,5 @@ void futex_waiter_init(struct futex_waiter *w, const struct futex_key *key, uint
 struct futex_bucket *futex_waiter_lock(struct futex_waiter *w);
 bool futex_waiter_leave(struct futex_waiter *w);
 void futex_waiter_wake_locked(struct futex_waiter *w);
+/* Wakes all who wait for a lock of this owner. */
+void futex_wake_owned(uint32_t owner);

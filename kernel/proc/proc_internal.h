@@ -147,4 +147,5 @@ void itimers_destroy(struct process *p);
 
 /* --- futex ------------------------------------------------------------------------------------ */
 
-void futex_exit_robust(struct task *task);
+/* The task's memory is going, with the locks it holds: exec, or its end (`dead`). */
+void futex_exit(struct task *task, bool dead);

@@ -22,7 +22,6 @@
 
 struct tty;
 struct process;
-struct futex_waiter;
 struct sigqueue_entry;
 struct vfork_completion;
 struct exec_barrier;
@@ -138,7 +137,9 @@ struct task {
 	bool sched_reset_on_fork;		/* SCHED_RESET_ON_FORK */
 	uint64_t tsc_mode;
 	bool keep_caps_on_exec;
-	struct futex_waiter *futex;
+	uint32_t futex_exits;			/* [a] odd: in futex_exit(), or after the last */
+	bool futex_dead;			/* [a] after the last futex_exit() */
+	bool futex_waited;			/* [a] somebody waited for a lock of it */
 	uint64_t minor_faults, major_faults;
 	uint64_t system_estimate_ns;		/* sampled: rusage.c */
 	uint32_t sample_count;

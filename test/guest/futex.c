@@ -6,6 +6,7 @@
 
 #include <linux/futex.h>
 #include <pthread.h>
+#include <sched.h>
 
 static long futex(void *word, int operation, int value, const struct timespec *limit, void *word2,
 		  int value3)
@@ -316,6 +317,96 @@ TEST("do priority-inheriting locks work, or say ENOSYS?")
 	guest_sleep_ms(100);
 	CHECK_OK(futex(word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
 	CHECK_EXIT(pid, 0);
+}
+
+/* The lock's word is held by a child that then ends; `robust`: with the word on its list. */
+static void owner_ends(int *result, bool robust)
+{
+	struct lock *lock = guest_shared(PAGE);
+	struct guest_gate held = guest_gate();
+	pid_t pid, waiters[2];
+	int mine;
+
+	CHILD(pid) {
+		if (robust) {
+			list_head.list.next = (void *)((uintptr_t)&lock->list | 1);
+			lock->list.next = &list_head.list;
+			list_head.futex_offset = offsetof(struct lock, word);
+			CHECK_OK(syscall(SYS_set_robust_list, &list_head, sizeof list_head));
+		}
+		CHECK_OK(futex(&lock->word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+		guest_gate_open(&held);
+		pause();
+	}
+	guest_gate_pass(&held);
+	for (int i = 0; i < 2; i++) {
+		CHILD(waiters[i]) {
+			CHECK_OK(futex(&lock->word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+			mine = __atomic_load_n(&lock->word, __ATOMIC_SEQ_CST);
+			CHECK_EQ(mine & FUTEX_TID_MASK, syscall(SYS_gettid));
+			if ((mine & FUTEX_OWNER_DIED) != 0)
+				__atomic_add_fetch(result, 1, __ATOMIC_SEQ_CST);
+			CHECK_OK(futex(&lock->word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+		}
+		guest_wait_blocked(waiters[i]);
+	}
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_SIGNALED(pid, SIGKILL);
+	CHECK_EXIT(waiters[0], 0);
+	CHECK_EXIT(waiters[1], 0);
+	CHECK_EQ(lock->word & ~FUTEX_OWNER_DIED, 0);
+}
+
+TEST("do those who wait for a priority-inheriting lock get it when its owner ends?")
+{
+	int *died = guest_shared(PAGE);
+
+	owner_ends(died, false);
+	CHECK(*died >= 1);
+	*died = 0;
+	owner_ends(died, true);
+	CHECK(*died >= 1);
+}
+
+TEST("is a priority-inheriting lock of nobody ESRCH, and one left by a robust owner taken?")
+{
+	int *word = guest_shared(PAGE);
+	pid_t pid;
+
+	CHILD(pid)
+		;
+	CHECK_EXIT(pid, 0);
+	*word = pid;
+	CHECK_ERRNO(futex(word, FUTEX_LOCK_PI, 0, NULL, NULL, 0), ESRCH);
+	*word = FUTEX_OWNER_DIED;
+	CHECK_OK(futex(word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+	CHECK_EQ(*word & FUTEX_TID_MASK, syscall(SYS_gettid));
+}
+
+TEST("is a priority-inheriting lock handed to the waiter of the highest priority?")
+{
+	int *word = guest_shared(PAGE), *order = word + 1, *next = word + 8;
+	pid_t waiters[3];
+
+	CHECK_OK(futex(word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+	for (int i = 0; i < 3; i++) {
+		CHILD(waiters[i]) {
+			struct sched_param param = { .sched_priority = i == 1 ? 20 : 10 };
+
+			if (i != 0)
+				CHECK_OK(syscall(SYS_sched_setscheduler, 0, SCHED_FIFO, &param));
+			CHECK_OK(futex(word, FUTEX_LOCK_PI, 0, NULL, NULL, 0));
+			order[(*next)++] = i;
+			CHECK_OK(futex(word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+		}
+		guest_wait_blocked(waiters[i]);
+	}
+	CHECK_OK(futex(word, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0));
+	for (int i = 0; i < 3; i++)
+		CHECK_EXIT(waiters[i], 0);
+	CHECK_EQ(order[0], 1);
+	CHECK_EQ(order[1], 2);
+	CHECK_EQ(order[2], 0);
 }
 
 enum { PAIRS = 3, ROUNDS = 3000 };
