@@ -142,20 +142,21 @@ static int prepare_cred(struct exec_load *load)
 
 /* --- prepare ---------------------------------------------------------------------------------- */
 
-static int copy_strings(struct exec_load *load, user_addr_t argv, user_addr_t envp)
+static int copy_strings(struct exec_load *load, user_addr_t argv, user_addr_t envp,
+			size_t pointer_bytes)
 {
 	size_t limit = process_limit(RLIMIT_STACK) / 4;
 	int error;
 
 	limit = MAX(MIN(limit, STRINGS_LIMIT), STRINGS_LIMIT_MIN);
 	load->argv.limit_bytes = limit;
-	error = exec_strings_add_user(&load->argv, argv);
+	error = exec_strings_add_user(&load->argv, argv, pointer_bytes);
 	if (error == 0 && load->argv.count == 0)
 		error = exec_strings_add_kernel(&load->argv, "");
 	if (error != 0)
 		return error;
 	load->envp.limit_bytes = limit - MIN(limit, load->argv.bytes + load->argv.count * 8);
-	return exec_strings_add_user(&load->envp, envp);
+	return exec_strings_add_user(&load->envp, envp, pointer_bytes);
 }
 
 static bool wants_random(void)
@@ -399,7 +400,8 @@ static int exec_loaded(struct exec_load *load)
 	return 0;
 }
 
-int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp, int flags)
+int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp,
+		 size_t pointer_bytes, int flags)
 {
 	struct exec_load *load = kzalloc(sizeof(*load));
 	int error;
@@ -412,7 +414,7 @@ int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp
 		error = load->name != NULL ? 0 : -ENOMEM;
 	}
 	if (error == 0)
-		error = copy_strings(load, argv, envp);
+		error = copy_strings(load, argv, envp, pointer_bytes);
 	if (error == 0)
 		error = exec_loaded(load);
 	load_fini(load);

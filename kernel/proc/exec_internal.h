@@ -47,7 +47,9 @@ struct exec_load {
 };
 
 /* exec_strings.c */
-must_check int exec_strings_add_user(struct exec_strings *s, user_addr_t vector);
+/* `pointer_bytes`: 8, or 4 for a vector of the i386 call. */
+must_check int exec_strings_add_user(struct exec_strings *s, user_addr_t vector,
+				     size_t pointer_bytes);
 must_check int exec_strings_add_kernel(struct exec_strings *s, const char *string);
 void exec_strings_fini(struct exec_strings *s);
 /* Copies bytes [from, bytes) to `address` of the new space; -EFAULT, -ENOMEM. */

@@ -74,15 +74,16 @@ static int add_user_string(struct exec_strings *s, user_addr_t string)
 	}
 }
 
-int exec_strings_add_user(struct exec_strings *s, user_addr_t vector)
+int exec_strings_add_user(struct exec_strings *s, user_addr_t vector, size_t pointer_bytes)
 {
 	if (vector.value == 0)
 		return 0;
 	for (size_t i = 0;; i++) {
-		uint64_t pointer;
+		uint64_t pointer = 0;
 		int error;
 
-		if (copy_from_user(&pointer, user_add(vector, i * 8), sizeof(pointer)) != 0)
+		if (copy_from_user(&pointer, user_add(vector, i * pointer_bytes),
+				   pointer_bytes) != 0)
 			return -EFAULT;
 		if (pointer == 0)
 			return 0;

@@ -191,10 +191,9 @@ struct clone_request {
 	size_t set_tid_count;
 };
 must_check long process_clone(const struct clone_request *request, const struct trap_frame *frame);
-/* execve(2): on success the current frame enters the new program. */
-struct exec_request { struct file *file; const char *name; user_addr_t argv, envp; int flags; };
+/* execve(2): on success the current frame enters the new program. `pointer_bytes`: in argv, envp */
 must_check int process_exec(int dirfd, const char *name, user_addr_t argv, user_addr_t envp,
-			    int flags);
+			    size_t pointer_bytes, int flags);
 void process_exit_group(int status) noreturn_fn;	/* wait status encoding */
 void task_exit(int status) noreturn_fn;
 /* PID 1 from the kernel: path and NULL-terminated arguments. */

@@ -146,7 +146,8 @@ long sys_unshare(uint64_t flags)
 
 /* --- exec ------------------------------------------------------------------------------------- */
 
-static long do_exec(int dirfd, uint64_t user_name, uint64_t argv, uint64_t envp, int flags)
+static long do_exec(int dirfd, uint64_t user_name, uint64_t argv, uint64_t envp,
+		    size_t pointer_bytes, int flags)
 {
 	char *name;
 	int error = user_string_get(user_name, PATH_MAX, &name);
@@ -158,7 +159,8 @@ static long do_exec(int dirfd, uint64_t user_name, uint64_t argv, uint64_t envp,
 	else if ((flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) != 0)
 		error = -EINVAL;
 	else
-		error = process_exec(dirfd, name, user_addr(argv), user_addr(envp), flags);
+		error = process_exec(dirfd, name, user_addr(argv), user_addr(envp),
+				     pointer_bytes, flags);
 	kfree(name);
 	/* The new program begins with a clean result register. */
 	return error;
@@ -166,12 +168,18 @@ static long do_exec(int dirfd, uint64_t user_name, uint64_t argv, uint64_t envp,
 
 long sys_execve(uint64_t name, uint64_t argv, uint64_t envp)
 {
-	return do_exec(AT_FDCWD, name, argv, envp, 0);
+	return do_exec(AT_FDCWD, name, argv, envp, sizeof(uint64_t), 0);
+}
+
+/* Its vectors hold 32-bit pointers. */
+long sys_i386_execve(uint64_t name, uint64_t argv, uint64_t envp)
+{
+	return do_exec(AT_FDCWD, name, argv, envp, sizeof(uint32_t), 0);
 }
 
 long sys_execveat(uint64_t dirfd, uint64_t name, uint64_t argv, uint64_t envp, uint64_t flags)
 {
-	return do_exec((int)dirfd, name, argv, envp, (int)flags);
+	return do_exec((int)dirfd, name, argv, envp, sizeof(uint64_t), (int)flags);
 }
 
 /* --- exit, wait ------------------------------------------------------------------------------- */

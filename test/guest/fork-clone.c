@@ -355,6 +355,38 @@ TEST("does int $0x80 give ENOSYS for an unknown number and EFAULT for a bad poin
 	CHECK_EQ(call_i386(4, 1, 16, 1), -EFAULT);
 }
 
+TEST("does execve by int $0x80 take vectors of 32-bit pointers?")
+{
+	/* Below 4 GiB, as the program is. */
+	static char name[PATH_MAX], helper[] = "--helper", which[] = "counts", word[] = "two";
+	static char setting[] = "LOW=memory";
+	static uint32_t argv[5], envp[2];
+	pid_t pid;
+
+	if ((uintptr_t)name >> 32 != 0)
+		SKIP("the program is not below 4 GiB");
+	snprintf(name, sizeof name, "%s", guest_self());
+	argv[0] = (uintptr_t)name;
+	argv[1] = (uintptr_t)helper;
+	argv[2] = (uintptr_t)which;
+	argv[3] = (uintptr_t)word;
+	envp[0] = (uintptr_t)setting;
+	CHILD(pid)
+		_exit(-call_i386(11, (uintptr_t)name, (uintptr_t)argv, (uintptr_t)envp));
+	CHECK_EXIT(pid, 77);
+	CHILD(pid)
+		_exit(-call_i386(11, (uintptr_t)name, 16, 0));
+	CHECK_EXIT(pid, EFAULT);
+}
+
+HELPER(counts)
+{
+	const char *low = getenv("LOW");
+
+	return argc == 2 && strcmp(argv[1], "two") == 0 && low && strcmp(low, "memory") == 0 ? 77
+											    : 1;
+}
+
 TEST("does int $0x80 use only the low half of its argument registers?")
 {
 	int ends[2];
