@@ -204,6 +204,34 @@ void page_put(struct page *page)
 		page_free(page);
 }
 
+void page_split(struct page *block)
+{
+	unsigned int order = block->order;
+
+	ASSERT(page_count(block) == 1);
+	for (struct page *p = block; p < block + (1UL << order); p++)
+		*p = (struct page){ .count = ATOMIC32_INIT(1), .kind = block->kind };
+}
+
+void page_put_run(struct page *first, unsigned int order)
+{
+	struct page *end = first + (1UL << order), *page = first;
+
+	/* A count of 1 is the caller's own reference: it cannot rise under its hands. */
+	while (page < end && page_count(page) == 1 && page->kind == first->kind)
+		page++;
+	if (page < end) {
+		for (page = first; page < end; page++)
+			page_put(page);
+		return;
+	}
+	for (page = first + 1; page < end; page++)
+		*page = (struct page){ .kind = PAGE_FREE };
+	atomic32_store(&first->count, 0);
+	first->order = (uint8_t)order;
+	page_free(first);
+}
+
 void page_set_kind(struct page *page, enum page_kind kind)
 {
 	irq_state_t irq = arch_irq_save();

@@ -37,6 +37,7 @@ struct page {
 	uint16_t level;			/* page-table page: 1 leaf .. 4 top */
 	union {
 		struct list_head node;	/* free lists, slab lists */
+		struct page *folded;	/* PAGE_ANON, first of a 2 MiB leaf: vm/ptable_fold.c */
 		struct {		/* PAGE_CACHE */
 			struct object *object;
 			uint64_t index;
@@ -80,6 +81,10 @@ static inline void page_get(struct page *p) { atomic32_add(&p->count, 1); }
 /* Drops a reference; the last one frees the block (order as allocated). */
 void page_put(struct page *p);
 void page_free(struct page *p);	/* page_put's last step: count is 0 */
+/* A block with count 1 becomes as many single frames, each with count 1. */
+void page_split(struct page *block);
+/* Drops one reference of each of 2^order aligned single frames; as one block when it can. */
+void page_put_run(struct page *first, unsigned int order);
 static inline uint32_t page_count(const struct page *p) { return atomic32_load_acquire(&p->count); }
 
 /* A page changes hands between kinds (anonymous to page cache and back): keeps the statistics. */

@@ -185,6 +185,7 @@ static int build_space(struct exec_load *load)
 	if (load->space == NULL)
 		return -ENOMEM;
 	set_space_limits(load->space);
+	load->space->huge_disabled = space_current() != NULL && space_current()->huge_disabled;
 	exec_place_space(load);
 	error = elf_load(load);
 	if (error == 0)

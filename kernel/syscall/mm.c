@@ -133,6 +133,9 @@ static long do_map(struct map_request *r, struct file *file)
 		area.flags |= AREA_SHARED;
 	if ((r->flags & MAP_GROWSDOWN) != 0 && file == NULL)
 		area.flags |= AREA_GROWSDOWN;
+	/* As Linux since 6.7: a stack is touched at its end, 2 MiB there are wasted. */
+	if ((r->flags & MAP_STACK) != 0 && file == NULL)
+		area.flags |= AREA_NOHUGE;
 	if ((r->flags & MAP_LOCKED) != 0)
 		area.flags |= AREA_LOCKED;
 	if ((r->flags & MAP_32BIT) != 0 && r->address == 0)

@@ -235,9 +235,12 @@ static long prctl_process(uint64_t option, uint64_t a, uint64_t b, uint64_t c, u
 	case PR_GET_TID_ADDRESS:
 		return copy_to_user(user_addr(a), &task->clear_child_tid, 8);
 	case PR_SET_THP_DISABLE:
-		return (b | c | d) != 0 ? -EINVAL : 0;
+		if ((b | c | d) != 0)
+			return -EINVAL;
+		space_current()->huge_disabled = a != 0;
+		return 0;
 	case PR_GET_THP_DISABLE:
-		return (a | b | c | d) != 0 ? -EINVAL : 0;
+		return (a | b | c | d) != 0 ? -EINVAL : space_current()->huge_disabled;
 	case PR_SET_MM:
 		return set_mm(a, b);
 	case PR_SET_VMA:

@@ -16,7 +16,7 @@
  *
  *	leaf entry	access	area		what happens
  *	none		read	anonymous	the zero page, shared by all, read-only
- *	none		write	anonymous	a cleared page
+ *	none		write	anonymous	a cleared page or more of them: fault_anonymous.c
  *	none		read	object		the cache's page, read-only, and up to 15 neighbours
  *	none		write	private object	a copy of the cache's page
  *	any		write	shared object	the cache's page, writable, marked dirty
@@ -35,23 +35,11 @@
 #include "abi/errno.h"
 #include "abi/signal.h"
 #include "sched/thread.h"
+#include "vm/fault_internal.h"
 #include "vm/object_internal.h"
-#include "vm/space_internal.h"
 
 #define AROUND_PAGES 16U
 
-struct fault {
-	struct space *space;
-	const struct area *area;
-	uint64_t address;		/* of the page */
-	bool write;
-	bool need_tables;		/* the stock was empty */
-	struct ptable_path path;
-	struct ptable_stock stock;
-	struct gather gather;
-};
-
-static struct page *zero_page;		/* [I] */
 static bool (*oom_handler)(struct space *space);
 
 void vm_set_oom_handler(bool (*handler)(struct space *space))
@@ -61,20 +49,40 @@ void vm_set_oom_handler(bool (*handler)(struct space *space))
 
 /* --- looking and installing ------------------------------------------------------------------- */
 
-/* table_lock, and the path to the address private; false: tables are missing, nothing is held. */
-static bool fault_lock(struct fault *f) TRY_ACQUIRES(true, &f->space->table_lock)
+void fault_lacks_tables(struct fault *f)
 {
-	spin_lock(&f->space->table_lock);
-	if (ptable_own(space_root(f->space), f->address, &f->path, &f->gather, &f->stock) == 0)
-		return true;
 	tlb_flush(&f->gather);
 	spin_unlock(&f->space->table_lock);
 	gather_release(&f->gather);
 	f->need_tables = true;
+}
+
+bool fault_lock_upper(struct fault *f)
+{
+	spin_lock(&f->space->table_lock);
+	if (ptable_own_upper(space_root(f->space), f->address, &f->path, &f->gather,
+			     &f->stock) == 0)
+		return true;
+	fault_lacks_tables(f);
 	return false;
 }
 
-static void fault_unlock(struct fault *f) RELEASES(&f->space->table_lock)
+bool fault_own_leaf(struct fault *f)
+{
+	return ptable_own_leaf(&f->path, &f->gather, &f->stock) == 0;
+}
+
+bool fault_lock(struct fault *f)
+{
+	if (!fault_lock_upper(f))
+		return false;
+	if (fault_own_leaf(f))
+		return true;
+	fault_lacks_tables(f);
+	return false;
+}
+
+void fault_unlock(struct fault *f)
 {
 	tlb_flush(&f->gather);
 	spin_unlock(&f->space->table_lock);
@@ -82,7 +90,7 @@ static void fault_unlock(struct fault *f) RELEASES(&f->space->table_lock)
 		gather_release(&f->gather);
 }
 
-static pte_t leaf_make(const struct fault *f, const struct page *page, bool writable)
+pte_t fault_leaf(const struct fault *f, const struct page *page, bool writable)
 {
 	return pte_make(page_to_phys(page), ptable_leaf_flags(f->area->flags, writable));
 }
@@ -121,11 +129,11 @@ static int fault_install(struct fault *f, pte_t expected, struct page *page, boo
 		if (f->area->object != NULL &&
 		    !index_is_inside(f->area->object, area_index(f->area, f->address)))
 			goto out;
-		ptable_install(&f->path, leaf_make(f, page, writable));
+		ptable_install(&f->path, fault_leaf(f, page, writable));
 		error = 0;
 	} else if (!pte_is_none(expected) && !pte_is_none(e) &&
 		   pte_phys(expected).value == pte_phys(e).value) {
-		ptable_replace(&f->path, leaf_make(f, page, writable), &f->gather);
+		ptable_replace(&f->path, fault_leaf(f, page, writable), &f->gather);
 		error = 0;
 	}
 out:
@@ -135,11 +143,7 @@ out:
 
 /* --- private memory --------------------------------------------------------------------------- */
 
-/*
- * A private copy of `source` (NULL: zeros) in place of `expected`. The caller's reference to source
- * is dropped.
- */
-static int fault_copy(struct fault *f, pte_t expected, struct page *source)
+int fault_copy(struct fault *f, pte_t expected, struct page *source)
 {
 	struct page *fresh = page_allocate(0, PAGE_ANON, source == NULL ? PAGE_ZERO : 0);
 	int error = -ENOMEM;
@@ -158,8 +162,7 @@ static int fault_copy(struct fault *f, pte_t expected, struct page *source)
 	return error;
 }
 
-/* Entered with table_lock held, left without. */
-static int fault_present_private(struct fault *f, pte_t e) RELEASES(&f->space->table_lock)
+int fault_present_private(struct fault *f, pte_t e)
 {
 	struct page *page = pte_page(e);
 	bool ours;
@@ -182,36 +185,6 @@ static int fault_present_private(struct fault *f, pte_t e) RELEASES(&f->space->t
 	page_get(page);
 	fault_unlock(f);
 	return fault_copy(f, e, page);
-}
-
-/* Clearing a page is short enough to be done here, where the path is at hand. table_lock held. */
-static bool fault_fill_at_once(struct fault *f)
-{
-	struct page *page = page_allocate(0, PAGE_ANON, PAGE_ZERO | PAGE_TRY);
-
-	if (page != NULL)
-		ptable_install(&f->path, leaf_make(f, page, true));
-	return page != NULL;
-}
-
-static int fault_anonymous(struct fault *f)
-{
-	bool filled;
-	pte_t e;
-
-	if (!fault_lock(f))
-		return -EAGAIN;
-	e = pte_load(ptable_slot(&f->path));
-	if (!pte_is_none(e))
-		return fault_present_private(f, e);
-	if (f->write) {
-		filled = fault_fill_at_once(f);
-		fault_unlock(f);
-		return filled ? 0 : fault_copy(f, pte_none(), NULL);
-	}
-	ptable_install(&f->path, pte_with(leaf_make(f, zero_page, false), PTE_SPECIAL));
-	fault_unlock(f);
-	return 0;
 }
 
 /* --- objects ---------------------------------------------------------------------------------- */
@@ -278,7 +251,7 @@ static void around_install(struct fault *f, struct around *w, bool writable)
 		    !object_has_page(f->area->object, page, index) ||
 		    !index_is_inside(f->area->object, index))
 			continue;
-		ptable_install(&path, leaf_make(f, page, writable));
+		ptable_install(&path, fault_leaf(f, page, writable));
 		w->pages[i] = NULL;
 	}
 }
@@ -343,12 +316,12 @@ static void shared_settle(struct fault *f, struct page *mine, bool writable)
 
 	if (pte_is_none(e)) {
 		page_get(mine);
-		ptable_install(&f->path, leaf_make(f, mine, writable));
+		ptable_install(&f->path, fault_leaf(f, mine, writable));
 	} else if (pte_page(e) == mine) {
 		leaf_refresh(f, e, writable || pte_is_writable(e));
 	} else {
 		page_get(mine);
-		ptable_replace(&f->path, leaf_make(f, mine, writable), &f->gather);
+		ptable_replace(&f->path, fault_leaf(f, mine, writable), &f->gather);
 	}
 }
 
@@ -478,6 +451,7 @@ static int fault_under_lock(struct space *space, uint64_t address, enum fault_ac
 	f.area = a;
 	f.address = page_round_down(address);
 	f.write = access == FAULT_WRITE;
+	f.no_fold = false;
 	f.need_tables = false;
 	f.stock.count = 0;
 	gather_init(&f.gather, space);
@@ -521,11 +495,4 @@ int space_fault(struct space *space, uint64_t address, enum fault_access access,
 		return -EFAULT;
 	}
 	return space_fault_force(space, address, access, false, si_code);
-}
-
-void fault_init(void)
-{
-	zero_page = page_allocate(0, PAGE_KERNEL, PAGE_ZERO);
-	if (zero_page == NULL)
-		panic("vm: no memory at boot");
 }

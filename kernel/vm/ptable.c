@@ -69,6 +69,7 @@
 
 #include "abi/errno.h"
 #include "core/schedule_point.h"
+#include "lib/string.h"
 #include "vm/ptable_internal.h"
 
 /* --- allocation ------------------------------------------------------------------------------- */
@@ -109,12 +110,19 @@ static void table_drop_entries(struct page *table)
 	pte_t *entries = entries_of(table);
 	unsigned int level = table->level;
 
+	if (level == 1 && table_is_run(table)) {
+		struct page *first = pte_page(entries[0]);
+
+		memset(entries, 0, PAGE_SIZE);
+		page_put_run(first, FOLD_ORDER);
+		return;
+	}
 	for (unsigned int i = table_next(table, 0); i < PTE_ENTRIES; i = table_next(table, i + 1)) {
 		pte_t e = entries[i];
 
 		entries[i] = pte_none();
-		if (!is_leaf(e, level))
-			ptable_put(pte_page(e));
+		if (level > 1)
+			ptable_put(entry_child(e));
 		else if (!pte_is_special(e))
 			page_put(pte_page(e));
 	}
@@ -170,12 +178,18 @@ static void table_copy(struct page *from, struct page *to)
 	const pte_t *source = entries_of(from);
 	pte_t *target = entries_of(to);
 
-	for (unsigned int i = table_next(from, 0); i < PTE_ENTRIES; i = table_next(from, i + 1)) {
-		pte_t e = pte_load(&source[i]);
+	for (uint32_t groups = from->groups; groups != 0; groups &= groups - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(groups) * TABLE_GROUP;
 
-		if (!pte_is_special(e))
-			page_get(pte_page(e));
-		target[i] = pte_without(e, PTE_WRITE);
+		for (unsigned int end = i + TABLE_GROUP; i < end; i++) {
+			pte_t e = pte_load(&source[i]);
+
+			if (pte_is_none(e))
+				continue;
+			if (!pte_is_special(e))
+				page_get(entry_child(e));
+			target[i] = pte_without(e, PTE_WRITE);
+		}
 	}
 	to->present = from->present;
 	to->groups = from->groups;
@@ -187,26 +201,28 @@ static void table_copy(struct page *from, struct page *to)
 
 static bool child_is_writable_in_place(pte_t e, unsigned int level)
 {
-	const struct page *child = pte_page(e);
+	const struct page *child = entry_child(e);
 
-	if (is_leaf(e, level))
+	if (level == 1)
 		return page_count(child) == 1;
 	return page_count(child) == 1 &&
 	       (atomic32_load(&child->flags) & PAGE_STALE_WRITE) == 0;
 }
 
-/* The table is our own again: its write bits are made true (invariant W). */
-static void table_sweep(struct page *table)
+bool table_sweep(struct page *table)
 {
 	pte_t *entries = entries_of(table);
+	bool all = true;
 
 	for (unsigned int i = table_next(table, 0); i < PTE_ENTRIES; i = table_next(table, i + 1)) {
 		pte_t e = pte_load(&entries[i]);
 
 		if (pte_is_writable(e) && !child_is_writable_in_place(e, table->level))
-			(void)pte_fetch_clear(&entries[i], PTE_WRITE);
+			e = pte_without(pte_fetch_clear(&entries[i], PTE_WRITE), PTE_WRITE);
+		all = all && pte_is_writable(e);
 	}
 	atomic32_and(&table->flags, ~PAGE_STALE_WRITE);
+	return all;
 }
 
 /* --- owning a path ---------------------------------------------------------------------------- */
@@ -216,25 +232,27 @@ static pte_t table_entry(const struct page *table)
 	return pte_make(page_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED);
 }
 
-/* The table that `table` (our own) has for the address, made our own; -EAGAIN. */
-static int child_own(struct page *table, uint64_t address, struct gather *g,
+/* The slow part of child_own(): the entry has no write bit, or is folded. */
+static int child_make_own(struct page *table, uint64_t address, struct gather *g,
 		     struct ptable_stock *stock, struct page **out)
 {
 	pte_t *slot = entries_of(table) + pte_index(address, table->level);
 	pte_t e = pte_load(slot);
 	struct page *child, *copy;
 
-	if (pte_is_writable(e)) {
+	if (pte_is_huge(e)) {
+		entry_unfold(slot, address, g);
+		e = pte_load(slot);
 		*out = pte_page(e);
-		ASSERT(child_is_writable_in_place(e, table->level));
-		return 0;
+		if (pte_is_writable(e))
+			return 0;
 	}
 	if (!pte_is_none(e)) {
 		child = pte_page(e);
 		schedule_point();
 		if (page_count(child) == 1) {
 			if ((atomic32_load(&child->flags) & PAGE_STALE_WRITE) != 0)
-				table_sweep(child);
+				(void)table_sweep(child);
 			pte_store(slot, table_entry(child));
 			*out = child;
 			return 0;
@@ -257,19 +275,45 @@ static int child_own(struct page *table, uint64_t address, struct gather *g,
 	return 0;
 }
 
-int ptable_own(struct page *root, uint64_t address, struct ptable_path *path, struct gather *g,
-	       struct ptable_stock *stock)
+/* The table that `table` (our own) has for the address, made our own; -EAGAIN. */
+static inline int child_own(struct page *table, uint64_t address, unsigned int level,
+			    struct gather *g, struct ptable_stock *stock, struct page **out)
+{
+	pte_t e = pte_load(entries_of(table) + pte_index(address, level));
+
+	if ((e.value & (PTE_WRITE | PTE_HUGE)) != PTE_WRITE)
+		return child_make_own(table, address, g, stock, out);
+	*out = pte_page(e);
+	ASSERT(child_is_writable_in_place(e, level));
+	return 0;
+}
+
+int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *path,
+		     struct gather *g, struct ptable_stock *stock)
 {
 	path->address = address;
 	path->table[PTE_LEVELS] = root;
-	for (unsigned int level = PTE_LEVELS; level > 1; level--) {
-		int error = child_own(path->table[level], address, g, stock,
+	for (unsigned int level = PTE_LEVELS; level > 2; level--) {
+		int error = child_own(path->table[level], address, level, g, stock,
 				      &path->table[level - 1]);
 
 		if (error != 0)
 			return error;
 	}
 	return 0;
+}
+
+int ptable_own_leaf(struct ptable_path *path, struct gather *g, struct ptable_stock *stock)
+{
+	return child_own(path->table[2], path->address, 2, g, stock, &path->table[1]);
+}
+
+int ptable_own(struct page *root, uint64_t address, struct ptable_path *path, struct gather *g,
+	       struct ptable_stock *stock)
+{
+	int error = ptable_own_upper(root, address, path, g, stock);
+
+	return error != 0 ? error : ptable_own_leaf(path, g, stock);
 }
 
 static void path_add_resident(const struct ptable_path *path, uint64_t n)
@@ -323,9 +367,9 @@ pte_t ptable_lookup(struct page *root, uint64_t address, bool *writable)
 		pte_t e = pte_load(entries_of(table) + pte_index(address, level));
 
 		*writable = *writable && pte_is_writable(e);
-		if (pte_is_none(e) || is_leaf(e, level))
+		if (pte_is_none(e) || level == 1)
 			return e;
-		table = pte_page(e);
+		table = entry_child(e);
 	}
 }
 
@@ -336,12 +380,12 @@ bool ptable_is_private(struct page *root, uint64_t address)
 	for (unsigned int level = PTE_LEVELS;; level--) {
 		pte_t e = pte_load(entries_of(page) + pte_index(address, level));
 
-		if (pte_is_none(e) || (is_leaf(e, level) && pte_is_special(e)))
+		if (pte_is_none(e) || (level == 1 && pte_is_special(e)))
 			return false;
-		page = pte_page(e);
+		page = entry_child(e);
 		if (page_count(page) != 1)
 			return false;
-		if (is_leaf(e, level))
+		if (level == 1)
 			return true;
 	}
 }
@@ -358,11 +402,11 @@ bool ptable_next(struct page *root, uint64_t *address, uint64_t end, pte_t *entr
 				*address = (*address & ~(pte_span(level) - 1)) + pte_span(level);
 				break;
 			}
-			if (is_leaf(e, level)) {
+			if (level == 1) {
 				*entry = e;
 				return true;
 			}
-			table = pte_page(e);
+			table = entry_child(e);
 		}
 	}
 	return false;
@@ -381,11 +425,11 @@ static uint64_t resident_below(struct page *table, uint64_t start, uint64_t end)
 		if (next > end)
 			next = end;
 		if (!pte_is_none(e)) {
-			if (is_leaf(e, level))
+			if (level == 1)
 				sum += leaf_count(e);
 			else
-				sum += whole ? pte_page(e)->resident :
-					       resident_below(pte_page(e), start, next);
+				sum += whole ? entry_child(e)->resident :
+					       resident_below(entry_child(e), start, next);
 		}
 		start = next;
 	}
@@ -410,7 +454,7 @@ static int own_cut(struct page *root, uint64_t address, struct gather *g,
 		if ((address & (pte_span(level) - 1)) == 0 ||
 		    pte_is_none(pte_load(entries_of(table) + pte_index(address, level))))
 			return 0;
-		error = child_own(table, address, g, stock, &table);
+		error = child_own(table, address, level, g, stock, &table);
 		if (error != 0)
 			return error;
 	}
@@ -430,13 +474,14 @@ static uint64_t entry_remove(struct page *table, pte_t *slot, uint64_t start, ui
 			     struct gather *g)
 {
 	pte_t e = pte_exchange(slot, pte_none());
-	uint64_t n;
+	bool leaf = table->level == 1;
+	uint64_t n = leaf ? leaf_count(e) : entry_child(e)->resident;
 
-	n = is_leaf(e, table->level) ? leaf_count(e) : pte_page(e)->resident;
 	table->present--;
-	gather_range(g, start, end);
-	if (!is_leaf(e, table->level) || !pte_is_special(e))
-		gather_ref(g, pte_page(e));
+	/* One invalidation drops a 2 MiB translation, and walkers' ways to any table. */
+	gather_range(g, start, pte_is_huge(e) ? start + PAGE_SIZE : end);
+	if (!leaf || !pte_is_special(e))
+		gather_ref(g, entry_child(e));
 	return n;
 }
 
@@ -464,7 +509,12 @@ static uint64_t unmap_below(struct page *table, uint64_t start, uint64_t end, st
 		}
 		if (next > end)
 			next = end;
-		ASSERT(!is_leaf(e, level) && child_is_writable_in_place(e, level));
+		/* A fault may have filled it since the cut was prepared (madvise). */
+		if (pte_is_huge(e)) {
+			entry_unfold(slot, start, g);
+			e = pte_load(slot);
+		}
+		ASSERT(level > 1 && !pte_is_huge(e) && child_is_writable_in_place(e, level));
 		stopped = unmap_below(pte_page(e), start, next, g, &below);
 		*removed += below;
 		start = stopped;

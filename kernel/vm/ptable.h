@@ -54,6 +54,11 @@ static inline pte_t *ptable_slot(const struct ptable_path *path)
 {
 	return (pte_t *)page_address(path->table[1]) + pte_index(path->address, 1);
 }
+/* The upper part of ptable_own(): down to the level-2 table, and from there on. -EAGAIN. */
+must_check int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *path,
+				struct gather *g, struct ptable_stock *stock);
+must_check int ptable_own_leaf(struct ptable_path *path, struct gather *g,
+			       struct ptable_stock *stock);
 /* Fills an empty slot of an owned path; the caller's reference to the frame becomes the table's. */
 void ptable_install(const struct ptable_path *path, pte_t entry);
 /* Replaces a leaf's frame; the old one's reference goes to the gather, its address is stale. */
@@ -95,6 +100,25 @@ must_check uint64_t ptable_edit(struct page *root, uint64_t start, uint64_t end,
 				int *error);
 /* Takes a leaf out without dropping its frame (mremap): the entry, none if none. */
 pte_t ptable_take(const struct ptable_path *path, struct gather *g);
+
+/*
+ * 2 MiB leaves (ptable_fold.c): a leaf table whose frames lie in a row, folded into the entry that
+ * leads to it. Everything above deals with them; ptable_own() unfolds.
+ */
+#define FOLD_ORDER	9u
+#define FOLD_BYTES	(PAGE_SIZE << FOLD_ORDER)
+
+/* A table of cleared frames in a row, each entry with `flags`. NULL: no such block at hand. */
+must_check struct page *ptable_fold_create(uint64_t flags);
+/* Puts it where an upper path leads, folded; its reference moves. False: something is there. */
+must_check bool ptable_fold_install(const struct ptable_path *path, struct page *table);
+/* Nothing is there; a folded entry is there. */
+bool ptable_fold_is_free(const struct ptable_path *path);
+bool ptable_fold_is_there(const struct ptable_path *path);
+/* Gives the folded entry its write bit when all below is ours alone; false: it has to unfold. */
+must_check bool ptable_fold_write(const struct ptable_path *path);
+/* Frames in [start,end) that 2 MiB leaves map. */
+uint64_t ptable_folded_in(struct page *root, uint64_t start, uint64_t end);
 
 /* The leaf entry's flags for an area's rights (AREA_READ...); write only when `writable`. */
 uint64_t ptable_leaf_flags(uint32_t rights, bool writable);

@@ -91,6 +91,21 @@ uint64_t ptable_edit(struct page *root, uint64_t start, uint64_t end, enum ptabl
 
 /* --- checking --------------------------------------------------------------------------------- */
 
+/* A folded entry says of all its frames what their table says. */
+static void check_fold(pte_t e, bool writable)
+{
+	const uint64_t kept = PTE_PRESENT | PTE_USER | PTE_NO_EXEC | PTE_SPECIAL | PTE_HIDDEN;
+	struct page *table = entry_child(e);
+
+	VERIFY(table_is_run(table) && entry_child(entries_of(table)[0]) == pte_page(e));
+	for (unsigned int i = 0; i < PTE_ENTRIES; i++) {
+		pte_t leaf = entries_of(table)[i];
+
+		VERIFY(((leaf.value ^ e.value) & kept) == 0);
+		VERIFY(!writable || pte_is_writable(leaf));
+	}
+}
+
 /* Returns the counted leaves below; `writable`: all entries above have their write bits. */
 static uint64_t check_below(struct page *table, bool writable)
 {
@@ -105,15 +120,17 @@ static uint64_t check_below(struct page *table, bool writable)
 		bool through = writable && pte_is_writable(e);
 
 		present++;
-		if (is_leaf(e, table->level)) {
+		if (table->level == 1) {
 			resident += leaf_count(e);
 			VERIFY(!through || pte_is_special(e) || page_count(pte_page(e)) == 1 ||
 			       pte_page(e)->kind != PAGE_ANON);
 			continue;
 		}
-		VERIFY(pte_page(e)->level == table->level - 1);
-		VERIFY(!through || page_count(pte_page(e)) == 1);
-		resident += check_below(pte_page(e), through);
+		VERIFY(entry_child(e)->level == table->level - 1);
+		VERIFY(!through || page_count(entry_child(e)) == 1);
+		resident += check_below(entry_child(e), through);
+		if (pte_is_huge(e))
+			check_fold(e, through);
 	}
 	VERIFY(present == table->present && resident == table->resident);
 	return resident;

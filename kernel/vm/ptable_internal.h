@@ -7,10 +7,23 @@
 
 static inline pte_t *entries_of(const struct page *table) { return page_address(table); }
 
-static inline bool is_leaf(pte_t e, unsigned int level)
+/*
+ * What an entry holds a reference to: a table above level 1 (that of a folded entry stands in the
+ * descriptor of its first frame), a frame at level 1, where PTE_HUGE is never set.
+ */
+static inline struct page *entry_child(pte_t e)
 {
-	return level == 1 || pte_is_huge(e);
+	struct page *page = pte_page(e);
+
+	return pte_is_huge(e) ? page->folded : page;
 }
+
+/* A table of level 1 whose entries are counted frames in a row that begins at a 2 MiB border. */
+bool table_is_run(const struct page *table);
+/* Makes the write bits of an own table true again (invariant W); all its entries keep theirs. */
+bool table_sweep(struct page *table);
+/* A folded entry of an own table becomes an ordinary one. Flushes. */
+void entry_unfold(pte_t *slot, uint64_t address, struct gather *g);
 
 static inline uint64_t leaf_count(pte_t e)
 {

@@ -66,6 +66,7 @@ struct space {
 	uint64_t peak_resident;
 	struct list_head all_node;	/* list of all spaces: truncation, OOM */
 	uint64_t limit_as_bytes, limit_data_bytes, limit_stack_bytes, limit_memlock_bytes;
+	bool huge_disabled;		/* prctl(PR_SET_THP_DISABLE); kept over fork and exec */
 	bool fork_flags;		/* an area was locked, DONTFORK or WIPEONFORK: fork looks */
 };
 
@@ -131,6 +132,13 @@ bool space_find_area(struct space *space, uint64_t address, struct area *out);
 uint64_t space_resident_pages(struct space *space);
 /* Per-page view for /proc/PID/pagemap and smaps: present leaf count in [start,end). */
 uint64_t space_resident_in(struct space *space, uint64_t start, uint64_t end);
+/* Those of them that 2 MiB leaves map: AnonHugePages. */
+uint64_t space_huge_in(struct space *space, uint64_t start, uint64_t end);
+
+/* /sys/kernel/mm/transparent_hugepage/enabled */
+enum huge_mode { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };
+enum huge_mode space_huge_mode(void);
+void space_set_huge_mode(enum huge_mode mode);
 
 /*
  * Memory has ended in a fault and nothing could be reclaimed. The handler names a victim, sends it

@@ -40,6 +40,7 @@ static void copy_fields(const struct space *parent, struct space *child)
 	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
 	child->auxv_words = parent->auxv_words;
 	child->dumpable = parent->dumpable;
+	child->huge_disabled = parent->huge_disabled;
 	child->peak_resident = space_root(parent)->resident;
 	child->limit_as_bytes = parent->limit_as_bytes;
 	child->limit_data_bytes = parent->limit_data_bytes;

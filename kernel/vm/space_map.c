@@ -34,13 +34,25 @@ uint64_t space_find_place(struct space *space, uint64_t hint, uint64_t bytes)
 	return 0;
 }
 
+/* Whole 2 MiB of private memory go to a 2 MiB border, so that large leaves fit. */
+static uint64_t find_place_of(struct space *space, const struct area *what)
+{
+	uint64_t bytes = area_bytes(what), more = FOLD_BYTES - PAGE_SIZE, start;
+
+	if (what->object == NULL && (what->flags & (AREA_SHARED | AREA_NOHUGE)) == 0 &&
+	    what->start == 0 && bytes % FOLD_BYTES == 0 && bytes <= USER_END - more &&
+	    area_tree_find_gap(space->areas, USER_START, space->mmap_top, bytes + more, &start))
+		return (start + more) & ~(FOLD_BYTES - 1);
+	return space_find_place(space, what->start, bytes);
+}
+
 static int place(struct space *space, struct area *what, enum map_where where)
 {
 	uint64_t bytes = area_bytes(what);
 	const struct area *there;
 
 	if (where == MAP_ANYWHERE) {
-		what->start = space_find_place(space, what->start, bytes);
+		what->start = find_place_of(space, what);
 		what->end = what->start + bytes;
 		return what->start != 0 ? 0 : -ENOMEM;
 	}

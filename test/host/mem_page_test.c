@@ -4,7 +4,8 @@
  * links: arch/host/memory.c arch/host/support.c core/percpu.c core/spinlock.c core/fail_point.c
  * links: lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
- * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c
+ * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/fault_anonymous.c vm/object.c
+ * links: vm/object_reclaim.c vm/ptable_fold.c
  * links: vm/object_store.c vm/ptable.c
  * links: vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c vm/space_fork.c
  * links: vm/space_map.c

@@ -5,7 +5,8 @@
  * links: arch/host/memory.c arch/host/support.c core/percpu.c core/spinlock.c core/fail_point.c
  * links: lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
- * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c
+ * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/fault_anonymous.c vm/object.c
+ * links: vm/object_reclaim.c vm/ptable_fold.c
  * links: vm/object_store.c vm/ptable.c
  * links: vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c vm/space_fork.c
  * links: vm/space_map.c
@@ -21,50 +22,7 @@
 #include "mem/slab.h"
 #include "sched/thread.h"
 #include "vm/ptable.h"
-#include "vm_world.h"
-
-#define BASE 0x10000000UL
-
-static struct world_counts before;
-
-static uint64_t at(unsigned int page) { return BASE + page * PAGE_SIZE; }
-
-static struct space *begin(void)
-{
-	static bool done;
-
-	if (!done)
-		world_boot(16 << 20);
-	done = true;
-	world_use_cpu(0);
-	world_count(&before);
-	return space_create();
-}
-
-static void end(struct space *space)
-{
-	struct world_counts after;
-
-	for (uint32_t i = 0; i < WORLD_CPUS; i++) {
-		world_use_cpu(i);
-		world_run(NULL);
-	}
-	world_use_cpu(0);
-	space_put(space);
-	world_count(&after);
-	CHECK_EQUAL(after.anon, before.anon);
-	CHECK_EQUAL(after.table, before.table);
-	CHECK_EQUAL(after.cache, before.cache);
-	CHECK_EQUAL(after.slab_objects, before.slab_objects);
-}
-
-static void map_anonymous(struct space *space, unsigned int page, unsigned int count)
-{
-	struct area a = { .start = at(page), .end = at(page + count),
-			  .flags = AREA_READ | AREA_WRITE };
-
-	CHECK_EQUAL(space_map(space, &a, MAP_AT), 0);
-}
+#include "vm_steps.h"
 
 static void map_object(struct space *space, struct object *object, unsigned int count,
 		       uint32_t flags)
@@ -74,27 +32,6 @@ static void map_object(struct space *space, struct object *object, unsigned int 
 
 	object_get(object);
 	CHECK_EQUAL(space_map(space, &a, MAP_AT), 0);
-}
-
-static void poke(struct space *space, unsigned int page, uint64_t value)
-{
-	CHECK_EQUAL(world_write(space, at(page), value), 0);
-}
-
-static uint64_t peek(struct space *space, unsigned int page)
-{
-	uint64_t value = ~0UL;
-
-	CHECK_EQUAL(world_read(space, at(page), &value), 0);
-	return value;
-}
-
-static struct space *fork_of(struct space *space)
-{
-	struct space *child = NULL;
-
-	CHECK_EQUAL(space_fork(space, &child), 0);
-	return child;
 }
 
 TEST(fork_takes_one_table_whatever_is_mapped)

@@ -11,7 +11,8 @@
  * links: sched/rt_limit.c sched/sleep.c sched/stats.c sched/switch.c sched/thread.c
  * links: sched/wait.c sched/wake.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
- * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c
+ * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/fault_anonymous.c vm/object.c
+ * links: vm/object_reclaim.c vm/ptable_fold.c
  * links: vm/object_store.c vm/ptable.c
  * links: vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c vm/space_fork.c
  * links: vm/space_map.c

@@ -4,7 +4,8 @@
  * links: arch/host/memory.c arch/host/support.c core/percpu.c core/spinlock.c core/fail_point.c
  * links: lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
  * links: mem/boot_memory.c mem/buddy.c mem/page.c mem/slab.c mem/kmalloc.c mem/kvmap.c
- * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/object.c vm/object_reclaim.c
+ * links: vm/area_in_place.c vm/area_tree.c vm/fault.c vm/fault_anonymous.c vm/object.c
+ * links: vm/object_reclaim.c vm/ptable_fold.c
  * links: vm/object_store.c vm/ptable.c
  * links: vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c vm/space_fork.c
  * links: vm/space_map.c
@@ -30,7 +31,9 @@
 #include "vm_world.h"
 
 #define SPACES 6
-#define CLUSTERS 7
+#define CLUSTERS 8
+#define LARGE (CLUSTERS - 1)		/* this one lies in an area of 2 MiB */
+#define LARGE_START 0x20000000UL
 #define CLUSTER_PAGES 24
 #define PAGES (CLUSTERS * CLUSTER_PAGES)
 #define OBJECT_PAGES 64
@@ -52,6 +55,7 @@ static const uint64_t cluster_base[CLUSTERS] = {
 	0x3ffff000 - 11 * PAGE_SIZE,				/* straddles 1 GiB */
 	0x7ffffff000 - 11 * PAGE_SIZE,				/* straddles 512 GiB */
 	0x555500000000, 0x7f0000000000,
+	LARGE_START + 100 * PAGE_SIZE,
 };
 
 static struct space *spaces[SPACES];
@@ -219,6 +223,21 @@ static void do_map(int s, uint64_t fail)
 	for (unsigned int i = from; i < to; i++)
 		model[s][i] = (struct page_model){ .kind = kind, .rights = AREA_READ | AREA_WRITE,
 			.index = index + i - from, .fork_flags = stored ? AREA_HEAP : 0 };
+}
+
+/* All around the last cluster, and 2 MiB leaves wanted. */
+static void do_map_large(int s, uint64_t fail)
+{
+	struct area a = { .start = LARGE_START, .end = LARGE_START + FOLD_BYTES,
+			  .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HUGE };
+
+	world_fail_nth(fail);
+	if (operation_failed(space_map(spaces[s], &a, MAP_AT), fail))
+		return;
+	for (unsigned int i = LARGE * CLUSTER_PAGES; i < PAGES; i++)
+		model[s][i] = (struct page_model){ .kind = ANON,
+						   .rights = AREA_READ | AREA_WRITE };
+	write_page(s, LARGE * CLUSTER_PAGES + (unsigned int)host_test_below(CLUSTER_PAGES));
 }
 
 static void do_unmap(int s, uint64_t fail)
@@ -443,6 +462,8 @@ static unsigned int pick_page(void)
 	return (hot + (unsigned int)host_test_below(4)) % PAGES;
 }
 
+static uint64_t folds_seen;		/* steps that began with a 2 MiB leaf in the space */
+
 static void step(uint64_t fail_below)
 {
 	static int s;
@@ -455,6 +476,7 @@ static void step(uint64_t fail_below)
 		world_use_cpu((uint32_t)host_test_below(WORLD_CPUS));
 	if (spaces[s] == NULL)
 		return;
+	folds_seen += space_huge_in(spaces[s], 0, USER_END) != 0;
 	if (kind < 8)
 		do_map(s, fail);
 	else if (kind < 13)
@@ -477,6 +499,8 @@ static void step(uint64_t fail_below)
 		do_poke(s);
 	else if (kind < 44)
 		do_fork_flags(s, fail);
+	else if (kind < 46)
+		do_map_large(s, fail);
 	else if (kind < 75)
 		write_page(s, pick_page());
 	else
@@ -488,7 +512,7 @@ static void boot(void)
 	static bool done;
 
 	if (!done)
-		world_boot(16 << 20);
+		world_boot(64 << 20);
 	done = true;
 }
 
@@ -513,6 +537,9 @@ static void run(int steps, uint64_t fail_below)
 			check_all(i % 200 == 0);
 	}
 	check_all(false);
+	CHECK(folds_seen > (uint64_t)steps / 100);
+	printf("# %llu of %d steps met a 2 MiB leaf\n", (unsigned long long)folds_seen, steps);
+	folds_seen = 0;
 	for (int s = 0; s < SPACES; s++) {
 		if (spaces[s] == NULL)
 			continue;

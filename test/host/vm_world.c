@@ -127,7 +127,7 @@ void world_run(struct space *space)
 #define TLB_ENTRIES 256
 #define WALK_ENTRIES 32
 
-struct translation { uint64_t page, frame; bool writable; };
+struct translation { uint64_t page, frame; bool writable, huge; };
 struct walk { uint64_t region; const pte_t *leaf_table; bool writable; };	/* 2 MiB */
 
 static struct {
@@ -151,11 +151,23 @@ void arch_tlb_flush_all(void) { arch_space_load(caches[cpu_id()].root); }
 
 void arch_tlb_flush_page(uint64_t address)
 {
-	struct translation *t = &caches[cpu_id()].tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
+	struct translation *tlb = caches[cpu_id()].tlb;
 
 	memset(caches[cpu_id()].walks, 0, sizeof(caches[0].walks));
-	if (t->page == page_round_down(address))
-		t->page = 0;
+	for (struct translation *t = tlb; t < tlb + TLB_ENTRIES; t++)
+		if (t->page == page_round_down(address) ||
+		    (t->huge && t->page / FOLD_BYTES == address / FOLD_BYTES))
+			t->page = 0;
+}
+
+/* Translations of both sizes for one address make some processors go wrong. */
+static void check_one_size(uint64_t address, bool huge)
+{
+	const struct translation *tlb = caches[cpu_id()].tlb;
+
+	for (const struct translation *t = tlb; t < tlb + TLB_ENTRIES; t++)
+		HOST_EXPECT(t->page == 0 || t->page / FOLD_BYTES != address / FOLD_BYTES ||
+			    t->huge == huge);
 }
 
 void world_forget(void)
@@ -169,8 +181,11 @@ void world_forget(void)
 	world_use_cpu(self);
 }
 
-/* The upper levels, through the cache: the leaf table and whether all entries allow writing. */
-static const pte_t *walk_upper(uint64_t address, bool *writable)
+/*
+ * The upper levels, through the cache: the leaf table and whether all entries allow writing; for a
+ * 2 MiB leaf NULL, and *folded is its entry.
+ */
+static const pte_t *walk_upper(uint64_t address, bool *writable, pte_t **folded)
 {
 	struct walk *w = &caches[cpu_id()].walks[(address >> 21) % WALK_ENTRIES];
 	pte_t *table = phys_to_virt(caches[cpu_id()].root);
@@ -186,8 +201,12 @@ static const pte_t *walk_upper(uint64_t address, bool *writable)
 
 		if (!pte_is_present(e))
 			return NULL;
-		HOST_EXPECT(pte_page(e)->kind == PAGE_TABLE);
 		*writable = *writable && pte_is_writable(e);
+		if (pte_is_huge(e)) {
+			*folded = &table[pte_index(address, level)];
+			return NULL;
+		}
+		HOST_EXPECT(pte_page(e)->kind == PAGE_TABLE);
 		table[pte_index(address, level)] = pte_with(e, PTE_ACCESSED);
 		table = phys_to_virt(pte_phys(e));
 	}
@@ -201,22 +220,26 @@ static bool translate(uint64_t address, bool write, uint64_t *frame)
 	struct translation *t = &caches[cpu_id()].tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
 	uint64_t page = page_round_down(address);
 	const pte_t *table;
-	bool writable;
+	pte_t *slot = NULL;
+	bool writable, huge;
 
 	if (t->page == page && (!write || t->writable)) {
 		*frame = t->frame;
 		return true;
 	}
-	table = walk_upper(address, &writable);
-	if (table != NULL) {
-		pte_t *slot = (pte_t *)&table[pte_index(address, 1)];
+	table = walk_upper(address, &writable, &slot);
+	huge = slot != NULL;
+	if (table != NULL)
+		slot = (pte_t *)&table[pte_index(address, 1)];
+	if (slot != NULL) {
 		pte_t e = *slot;
 
 		writable = writable && pte_is_writable(e);
 		if (pte_is_present(e) && (!write || writable)) {
 			*slot = pte_with(e, PTE_ACCESSED | (write ? PTE_DIRTY : 0));
-			*t = (struct translation){ page, pte_phys(e).value, writable };
-			*frame = t->frame;
+			*frame = pte_phys(e).value + (huge ? page % FOLD_BYTES : 0);
+			check_one_size(address, huge);
+			*t = (struct translation){ page, *frame, writable, huge };
 			return true;
 		}
 	}
@@ -291,8 +314,11 @@ static void count_below(struct page *table)
 
 		if (pte_is_none(e) || (table->level == 1 && pte_is_special(e)))
 			continue;
-		if (expected[pte_page(e) - page_array]++ == 0 && table->level > 1)
-			count_below(pte_page(e));
+
+		struct page *child = pte_is_huge(e) ? pte_page(e)->folded : pte_page(e);
+
+		if (expected[child - page_array]++ == 0 && table->level > 1)
+			count_below(child);
 	}
 }
 

@@ -19,6 +19,7 @@ struct tlb_entry {
 	uint64_t page;			/* user address, PAGE_SIZE aligned */
 	uint8_t *frame;			/* NULL: empty */
 	bool writable;
+	bool huge;			/* part of a 2 MiB translation: they go together */
 };
 
 struct mmu {
@@ -48,10 +49,10 @@ void arch_space_load(phys_t root)
 
 void arch_tlb_flush_page(uint64_t address)
 {
-	struct tlb_entry *e = tlb_slot(address);
-
-	if (e->page == page_round_down(address))
-		e->frame = NULL;
+	for (struct tlb_entry *e = mmus[cpu_id()].tlb; e < mmus[cpu_id()].tlb + TLB_ENTRIES; e++)
+		if (e->page == page_round_down(address) ||
+		    (e->huge && e->page / pte_span(2) == address / pte_span(2)))
+			e->frame = NULL;
 }
 
 void arch_tlb_flush_all(void) { memset(mmus[cpu_id()].tlb, 0, sizeof(mmus[0].tlb)); }
@@ -92,6 +93,7 @@ static bool walk(uint64_t address, bool write, struct tlb_entry *out)
 	out->page = page_round_down(address);
 	out->frame = (uint8_t *)phys_to_virt(pte_phys(e)) +
 		     (out->page & (pte_span(level) - 1));
+	out->huge = level > 1;
 	/* A clean page is written through the walk, which sets DIRTY. */
 	out->writable = writable && (write || pte_is_dirty(e));
 	return true;

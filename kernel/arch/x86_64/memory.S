@@ -120,11 +120,13 @@ memset:
 	.globl page_clear_by_words
 page_clear_by_words:
 	xorl %eax, %eax
-	movl $32, %ecx
-1:	.irp offset, 0, 8, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96, 104, 112, 120
-	movq %rax, \offset(%rdi)
+	movl $8, %ecx
+1:	.set offset, 0
+	.rept 64
+	movq %rax, offset(%rdi)
+	.set offset, offset + 8
 	.endr
-	subq $-128, %rdi
+	addq $512, %rdi
 	decl %ecx
 	jnz 1b
 	ret
@@ -133,19 +135,21 @@ page_clear_by_words:
 	.balign 16
 	.globl page_copy_by_words
 page_copy_by_words:
-	movl $64, %ecx
-1:	.irp offset, 0, 32
-	movq \offset(%rsi), %rax
-	movq 8 + \offset(%rsi), %rdx
-	movq 16 + \offset(%rsi), %r8
-	movq 24 + \offset(%rsi), %r9
-	movq %rax, \offset(%rdi)
-	movq %rdx, 8 + \offset(%rdi)
-	movq %r8, 16 + \offset(%rdi)
-	movq %r9, 24 + \offset(%rdi)
+	movl $16, %ecx
+1:	.set offset, 0
+	.rept 8
+	movq offset(%rsi), %rax
+	movq 8 + offset(%rsi), %rdx
+	movq 16 + offset(%rsi), %r8
+	movq 24 + offset(%rsi), %r9
+	movq %rax, offset(%rdi)
+	movq %rdx, 8 + offset(%rdi)
+	movq %r8, 16 + offset(%rdi)
+	movq %r9, 24 + offset(%rdi)
+	.set offset, offset + 32
 	.endr
-	addq $64, %rsi
-	addq $64, %rdi
+	addq $256, %rsi
+	addq $256, %rdi
 	decl %ecx
 	jnz 1b
 	ret

@@ -63,7 +63,7 @@ static void put_kib(struct text *out, const char *name, uint64_t pages)
 	text_printf(out, "%-16s%8llu kB\n", name, (unsigned long long)pages * (PAGE_SIZE / 1024));
 }
 
-static void put_usage(struct text *out, uint64_t resident, bool shared)
+static void put_usage(struct text *out, uint64_t resident, uint64_t huge, bool shared)
 {
 	put_kib(out, "Rss:", resident);
 	put_kib(out, "Pss:", resident);
@@ -73,12 +73,15 @@ static void put_usage(struct text *out, uint64_t resident, bool shared)
 	put_kib(out, "Private_Dirty:", shared ? 0 : resident);
 	put_kib(out, "Referenced:", resident);
 	put_kib(out, "Anonymous:", shared ? 0 : resident);
+	put_kib(out, "AnonHugePages:", huge);
 	put_kib(out, "Swap:", 0);
 }
 
+struct usage { uint64_t resident, huge; };	/* pages */
+
 /* Walks the areas under the space's lock; detail: one usage block an area (smaps). */
 static int show_areas(struct text *out, const struct proc_subject *s, bool lines, bool detail,
-		      uint64_t *resident_sum)
+		      struct usage *sum)
 {
 	struct space *space = proc_subject_space(s);
 	char *buffer = kmalloc(PATH_MAX_BYTES);
@@ -93,13 +96,15 @@ static int show_areas(struct text *out, const struct proc_subject *s, bool lines
 	rwlock_read_lock(&space->lock);
 	for (uint64_t at = 0; space_find_area(space, at, &a); at = a.end) {
 		uint64_t resident = detail ? space_resident_in(space, a.start, a.end) : 0;
+		uint64_t huge = detail ? space_huge_in(space, a.start, a.end) : 0;
 
-		*resident_sum += resident;
+		sum->resident += resident;
+		sum->huge += huge;
 		if (lines)
 			put_area(out, &a, buffer);
 		if (lines && detail) {
 			put_kib(out, "Size:", (a.end - a.start) / PAGE_SIZE);
-			put_usage(out, resident, (a.flags & AREA_SHARED) != 0);
+			put_usage(out, resident, huge, (a.flags & AREA_SHARED) != 0);
 		}
 	}
 	rwlock_read_unlock(&space->lock);
@@ -110,27 +115,27 @@ static int show_areas(struct text *out, const struct proc_subject *s, bool lines
 
 int proc_show_maps(struct text *out, const struct proc_subject *s)
 {
-	uint64_t sum = 0;
+	struct usage sum = { 0 };
 
 	return show_areas(out, s, true, false, &sum);
 }
 
 int proc_show_smaps(struct text *out, const struct proc_subject *s)
 {
-	uint64_t sum = 0;
+	struct usage sum = { 0 };
 
 	return show_areas(out, s, true, true, &sum);
 }
 
 int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
 {
-	uint64_t sum = 0;
+	struct usage sum = { 0 };
 	int error = show_areas(out, s, false, true, &sum);
 
 	if (error == 0) {
 		text_printf(out, "%08llx-%08llx ---p 00000000 00:00 0 [rollup]\n",
 			    (unsigned long long)USER_START, (unsigned long long)USER_END);
-		put_usage(out, sum, false);
+		put_usage(out, sum.resident, sum.huge, false);
 	}
 	return error;
 }

@@ -3,13 +3,16 @@
  */
 #include "fs/sysfs/sysfs.h"
 
+#include "abi/errno.h"
 #include "core/percpu.h"
 #include "fs/procfs/procfs.h"
 #include "lib/string.h"
 #include "vfs/mount.h"
+#include "vm/space.h"
 
 #define SYSFS_MAGIC 0x62656572
 #define R (S_IFREG | 0444)
+#define RW (S_IFREG | 0644)
 #define DIR (S_IFDIR | 0755)
 
 static int show_cpu_range(struct text *out, const struct proc_subject *s)
@@ -39,9 +42,35 @@ static int show_kernel_max(struct text *out, const struct proc_subject *s)
 	return 0;
 }
 
-static int show_never(struct text *out, const struct proc_subject *s)
+static const char *const huge_modes[] = {
+	[HUGE_ALWAYS] = "always", [HUGE_MADVISE] = "madvise", [HUGE_NEVER] = "never",
+};
+
+static int show_huge_mode(struct text *out, const struct proc_subject *s)
 {
-	text_printf(out, "always madvise [never]\n");
+	for (unsigned int mode = HUGE_ALWAYS; mode <= HUGE_NEVER; mode++)
+		text_printf(out, mode == space_huge_mode() ? "[%s]%c" : "%s%c", huge_modes[mode],
+			    mode == HUGE_NEVER ? '\n' : ' ');
+	return 0;
+}
+
+static ssize_t write_huge_mode(const struct proc_subject *s, char *text, size_t n)
+{
+	size_t length = n > 0 && text[n - 1] == '\n' ? n - 1 : n;
+
+	for (unsigned int mode = HUGE_ALWAYS; mode <= HUGE_NEVER; mode++) {
+		if (length != strlen(huge_modes[mode]) ||
+		    strncmp(text, huge_modes[mode], length) != 0)
+			continue;
+		space_set_huge_mode((enum huge_mode)mode);
+		return (ssize_t)n;
+	}
+	return -EINVAL;
+}
+
+static int show_huge_bytes(struct text *out, const struct proc_subject *s)
+{
+	text_printf(out, "2097152\n");
 	return 0;
 }
 
@@ -88,7 +117,9 @@ static const struct proc_entry devices_children[] = {
 };
 
 static const struct proc_entry hugepage_children[] = {
-	{ .name = "enabled", .mode = R, .show = show_never }, { .name = NULL },
+	{ .name = "enabled", .mode = RW, .show = show_huge_mode, .write = write_huge_mode },
+	{ .name = "hpage_pmd_size", .mode = R, .show = show_huge_bytes },
+	{ .name = NULL },
 };
 
 static const struct proc_entry mm_children[] = {

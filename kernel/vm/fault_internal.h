@@ -1,0 +1,37 @@
+/*
+ * What the files of the page fault share. fault.c has the theory.
+ */
+#pragma once
+
+#include "vm/space_internal.h"
+
+struct fault {
+	struct space *space;
+	const struct area *area;
+	uint64_t address;		/* of the page */
+	bool write;
+	bool no_fold;			/* 2 MiB were not to be had */
+	bool need_tables;		/* the stock was empty */
+	struct ptable_path path;
+	struct ptable_stock stock;
+	struct gather gather;
+};
+
+/* table_lock, and the path to the address private; false: tables are missing, nothing is held. */
+must_check bool fault_lock(struct fault *f) TRY_ACQUIRES(true, &f->space->table_lock);
+/* The same in two steps: down to the level-2 table; then the rest, or the look ends. */
+must_check bool fault_lock_upper(struct fault *f) TRY_ACQUIRES(true, &f->space->table_lock);
+must_check bool fault_own_leaf(struct fault *f) REQUIRES(&f->space->table_lock);
+void fault_lacks_tables(struct fault *f) RELEASES(&f->space->table_lock);
+void fault_unlock(struct fault *f) RELEASES(&f->space->table_lock);
+
+/* The leaf for a page of the area. */
+pte_t fault_leaf(const struct fault *f, const struct page *page, bool writable);
+/*
+ * A private copy of `source` (NULL: zeros) in place of `expected`. The caller's reference to source
+ * is dropped.
+ */
+must_check int fault_copy(struct fault *f, pte_t expected, struct page *source);
+/* A private area's leaf is there. Entered with table_lock held, left without. */
+must_check int fault_present_private(struct fault *f, pte_t e) RELEASES(&f->space->table_lock);
+must_check int fault_anonymous(struct fault *f);
