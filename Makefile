@@ -72,11 +72,11 @@ $(1)_OBJECTS := $$(patsubst %,$(O)/$(1)/%.o,$$(KERNEL_SOURCES))
 
 $(O)/$(1)/%.c.o: %.c Makefile | $$(KERNEL_GENERATED)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) -MMD -MP -MT $$@ -c -o $$@ $$<
 
 $(O)/$(1)/%.S.o: %.S Makefile $(O)/gen/vdso.so
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) -D__ASSEMBLER__ -MMD -MP -c -o $$@ $$<
+	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) -D__ASSEMBLER__ -MMD -MP -MT $$@ -c -o $$@ $$<
 
 # The list of objects, rewritten only when it changes: a removed source must relink.
 $(O)/$(1)/objects: FORCE

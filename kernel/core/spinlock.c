@@ -1,6 +1,6 @@
 /*
  * Spin locks: a word that is FREE, HELD, or HELD_HALTED, taken by compare and exchange, awaited by
- * reading.
+ * reading. The usual case, a free lock in a release build, is inline in the header.
  *
  * Where virtual processors outnumber real ones, the holder may not be running at all, and spinning
  * keeps it from running: a wait of 10 us becomes one of milliseconds. So who has spun for long
@@ -29,8 +29,6 @@ struct context_token preempt_off, irq_off;
 #define STUCK_NS (20 * NSEC_PER_SEC)
 #define STUCK_SPINS 1024
 #define HALT_SPINS 256
-
-enum { FREE, HELD, HELD_HALTED };
 
 /* [a] written by its processor, read by those that release. */
 static PERCPU(const struct spinlock *, halted_at);
@@ -74,7 +72,7 @@ static void note_taken(struct spinlock *lock)
 	arch_irq_restore(state);
 }
 
-static void note_released(struct spinlock *lock)
+void spin_note_released(struct spinlock *lock)
 {
 	struct lock_stack *stack = this_cpu(lock_stack);
 	irq_state_t state = arch_irq_save();
@@ -102,9 +100,9 @@ static bool halt(struct spinlock *lock)
 	bool taken;
 
 	write_once(*slot, lock);
-	taken = atomic32_exchange(&lock->locked, HELD_HALTED) == FREE;
+	taken = atomic32_exchange(&lock->locked, SPIN_HELD_HALTED) == SPIN_FREE;
 	if (!taken)
-		arch_spin_halt(&lock->locked.v, HELD_HALTED);
+		arch_spin_halt(&lock->locked.v, SPIN_HELD_HALTED);
 	write_once(*slot, before);
 	return taken;
 }
@@ -122,8 +120,9 @@ static void spin_wait(struct spinlock *lock)
 {
 	uint64_t since = 0;
 
-	for (uint32_t spins = 1; !atomic32_compare_exchange(&lock->locked, FREE, HELD); spins++) {
-		while (atomic32_load(&lock->locked) != FREE && spins % HALT_SPINS != 0) {
+	for (uint32_t spins = 1;
+	     !atomic32_compare_exchange(&lock->locked, SPIN_FREE, SPIN_HELD); spins++) {
+		while (atomic32_load(&lock->locked) != SPIN_FREE && spins % HALT_SPINS != 0) {
 			arch_pause();
 			spins++;
 		}
@@ -134,7 +133,7 @@ static void spin_wait(struct spinlock *lock)
 	}
 }
 
-static void wake_halted(const struct spinlock *lock)
+void spin_wake_halted(const struct spinlock *lock)
 {
 	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
 		if (cpu != cpu_id() && read_once(*cpu_of(halted_at, cpu)) == lock)
@@ -145,60 +144,27 @@ static void lock_taken_by_spinning(struct spinlock *lock, bool same_rank_ok)
 {
 	if (CONFIG_DEBUG)
 		check_rank(lock, same_rank_ok);
-	if (unlikely(!atomic32_compare_exchange(&lock->locked, FREE, HELD)))
+	if (unlikely(!atomic32_compare_exchange(&lock->locked, SPIN_FREE, SPIN_HELD)))
 		spin_wait(lock);
 	if (CONFIG_DEBUG)
 		note_taken(lock);
 }
 
-static void lock_released(struct spinlock *lock)
+void spin_lock_slow(struct spinlock *lock)
 {
-	if (CONFIG_DEBUG)
-		note_released(lock);
-	/* The lock may be gone after this: only its address is used. */
-	if (unlikely(atomic32_exchange(&lock->locked, FREE) == HELD_HALTED))
-		wake_halted(lock);
-}
-
-void spin_lock(struct spinlock *lock) NO_LOCK_ANALYSIS
-{
-	preempt_disable();
 	lock_taken_by_spinning(lock, false);
-}
-
-void spin_unlock(struct spinlock *lock) NO_LOCK_ANALYSIS
-{
-	lock_released(lock);
-	preempt_enable();
 }
 
 bool spin_try_lock(struct spinlock *lock) NO_LOCK_ANALYSIS
 {
 	preempt_disable();
-	if (!atomic32_compare_exchange(&lock->locked, FREE, HELD)) {
+	if (!atomic32_compare_exchange(&lock->locked, SPIN_FREE, SPIN_HELD)) {
 		preempt_enable();
 		return false;
 	}
 	if (CONFIG_DEBUG)
 		note_taken(lock);
 	return true;
-}
-
-irq_state_t spin_lock_irqsave(struct spinlock *lock) NO_LOCK_ANALYSIS
-{
-	irq_state_t state = arch_irq_save();
-
-	preempt_disable();
-	lock_taken_by_spinning(lock, false);
-	return state;
-}
-
-void spin_unlock_irqrestore(struct spinlock *lock, irq_state_t state) NO_LOCK_ANALYSIS
-{
-	lock_released(lock);
-	/* Interrupts first: a switch that is due must not happen with them off. */
-	arch_irq_restore(state);
-	preempt_enable();
 }
 
 void spin_lock_pair(struct spinlock *a, struct spinlock *b) NO_LOCK_ANALYSIS

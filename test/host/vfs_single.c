@@ -51,19 +51,29 @@ void panic(const char *format, ...)
  * --- locks --------------------------------------------------------------------------------------
  */
 
-void spin_lock(struct spinlock *lock)
+/* A debug build takes every lock by these. */
+void spin_lock_slow(struct spinlock *lock)
 {
-	require(atomic32_load(&lock->locked) == 0, "a spin lock is taken twice");
-	atomic32_store(&lock->locked, 1);
+	require(atomic32_load(&lock->locked) == SPIN_FREE, "a spin lock is taken twice");
+	atomic32_store(&lock->locked, SPIN_HELD);
 	spins_held++;
 }
 
-void spin_unlock(struct spinlock *lock)
+void spin_note_released(struct spinlock *lock)
 {
-	require(atomic32_load(&lock->locked) == 1, "a free spin lock is released");
-	atomic32_store(&lock->locked, 0);
+	require(atomic32_load(&lock->locked) == SPIN_HELD, "a free spin lock is released");
 	spins_held--;
 }
+
+void spin_wake_halted(const struct spinlock *lock)
+{
+	(void)lock;
+	require(false, "somebody waits for a spin lock");
+}
+
+/* Nobody to switch to, no schedule to choose. */
+void preempt_enable_slow(void) { }
+void host_schedule_point(void) { }
 
 bool spin_is_held(const struct spinlock *lock) { return atomic32_load(&lock->locked) == 1; }
 
