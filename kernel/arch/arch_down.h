@@ -107,7 +107,7 @@ size_t arch_fpu_bytes(void);			/* of machine_fpu_allocate()'s areas */
 /*
  * Puts the current user thread's FPU state into the registers, unless it is there. user_return()
  * calls it, interrupts off, after the last switch and before it arms the slice, so that the cost
- * is not the slice's; the entry code makes sure.
+ * is not the slice's.
  */
 void arch_prepare_user(void);
 /* exec: initial FPU, FS and GS base of the current thread. */

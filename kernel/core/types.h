@@ -46,6 +46,8 @@ static inline uint64_t page_round_up(uint64_t v) { return (v + PAGE_SIZE - 1) & 
 #define noreturn_fn __attribute__((noreturn))
 #define noinline_fn __attribute__((noinline))
 #define packed_struct __attribute__((packed))
+/* What is rare, kept out of the registers and the line of what is common. */
+#define never_inline __attribute__((noinline))
 #define cache_aligned __attribute__((aligned(64)))
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)

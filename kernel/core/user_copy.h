@@ -29,6 +29,7 @@ must_check int copy_to_user_nofault(user_addr_t dst, const void *src, size_t n);
 must_check int user_load32_nofault(user_addr_t addr, uint32_t *out);
 must_check int user_load32(user_addr_t addr, uint32_t *out);
 must_check int user_store32(user_addr_t addr, uint32_t value);
+must_check int user_store16(user_addr_t addr, uint16_t value);
 /* *addr == old ? *addr = value; *seen gets what was there. Faults the page in. */
 must_check int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value,
 				       uint32_t *seen);

@@ -70,7 +70,7 @@ void user_return(struct trap_frame *frame)
 	ASSERT(preempt_count() == 0);
 	trace_user_return(frame_pc(frame));
 	arch_prepare_user();
-	timer_set_slice(sched_slice_deadline());
+	sched_slice_begin();
 	headway_user_return(thread, frame_pc(frame));
 }
 

@@ -6,7 +6,7 @@
  *
  *	if (sched_need_resched() && headway_may_switch(thread, frame_pc(frame), true))
  *		sched_switch(), and look again (signals too)
- *	timer_set_slice(sched_slice_deadline());
+ *	sched_slice_begin();
  *	headway_user_return(thread, frame_pc(frame));
  *
  * so the slice begins after all that the switch cost, and the place the thread returns to is known

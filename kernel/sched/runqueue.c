@@ -402,13 +402,18 @@ struct thread *runqueue_pick(struct runqueue *rq, bool current_runs, bool curren
 	return best;
 }
 
-/* A fair thread that has no claim any more is left in peace this long, for its caches' sake. */
+/*
+ * A fair thread is left in peace this long for its caches' sake, unless the other's claim is older
+ * by as much: among threads that wake each other in turn, each wake-up would else be a switch there
+ * and back, as the waker is about to sleep.
+ */
 #define PREEMPT_AFTER_NS (700 * NSEC_PER_USEC)
 
 static bool fair_preempts(struct runqueue *rq, struct thread *t, uint64_t now)
 {
 	struct thread *current = rq->current;
 	struct average a;
+	int64_t earlier;
 
 	if (t->policy == SCHED_IDLE || t->policy == SCHED_BATCH)
 		return false;
@@ -417,10 +422,10 @@ static bool fair_preempts(struct runqueue *rq, struct thread *t, uint64_t now)
 	a = fair_average(rq, true);
 	if (!is_eligible(rq, &a, t->virtual_ns))
 		return false;
-	if (virtual_difference(t->deadline_virtual_ns, current->deadline_virtual_ns) < 0)
-		return true;
-	return now - current->dispatched_ns >= PREEMPT_AFTER_NS &&
-	       !is_eligible(rq, &a, current->virtual_ns);
+	earlier = virtual_difference(current->deadline_virtual_ns, t->deadline_virtual_ns);
+	if (now - current->dispatched_ns < PREEMPT_AFTER_NS)
+		return earlier > (int64_t)PREEMPT_AFTER_NS;
+	return earlier > 0 || !is_eligible(rq, &a, current->virtual_ns);
 }
 
 bool runqueue_preempts(struct runqueue *rq, struct thread *t, uint64_t now)

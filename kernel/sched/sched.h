@@ -20,7 +20,7 @@
 /* Reasons in cpu->need_resched. ipi_receive() sets the first one. */
 #define RESCHED_PREEMPT 1u	/* somebody else may have to run, or an IPI asks to look */
 #define RESCHED_SLICE 2u	/* the slice ended: subject to headway_may_switch() */
-#define RESCHED_YIELD 4u	/* sched_yield() by a real-time thread */
+#define RESCHED_YIELD 4u	/* sched_yield() */
 
 void sched_init(void);				/* boot CPU; its stack becomes the idle thread */
 void sched_init_secondary(void);		/* on the secondary's idle stack */
@@ -42,8 +42,9 @@ void sched_exit(void) noreturn_fn;
 
 /* Called by the timer when the slice set by user_return() ends; interrupts off. */
 void sched_slice_ended(void);
-/* user_return(): what to give timer_set_slice(): end of slice, or TIME_NEVER when nobody waits. */
-uint64_t sched_slice_deadline(void);
+/* user_return(), last: the slice begins if it is the first return since the switch, and its end is
+ * armed when somebody waits. Interrupts off. */
+void sched_slice_begin(void);
 static inline bool sched_need_resched(void) { return cpu_self()->need_resched != 0; }
 
 /* Sleeps until the absolute monotonic time; 0 or -EINTR. */

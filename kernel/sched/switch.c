@@ -188,8 +188,8 @@ static struct thread *choose(struct runqueue *rq, struct thread *prev, uint32_t 
 	struct thread *next;
 
 	runqueue_charge(rq, now);
-	if (slice_used && stays)
-		runqueue_end_request(rq, false);
+	if (to_back && stays)
+		runqueue_end_request(rq, (reasons & RESCHED_YIELD) != 0);
 	next = runqueue_pick(rq, stays, to_back, now);
 	if (next == NULL)
 		next = rq->idle;
@@ -238,14 +238,8 @@ void sched_switch(void)
 void sched_yield(void)
 {
 	irq_state_t irq = arch_irq_save();
-	struct runqueue *rq = runqueue_this();
 
-	spin_lock(&rq->lock);
-	runqueue_charge(rq, clock_ns());
-	runqueue_end_request(rq, true);
-	spin_unlock(&rq->lock);
-	/* For SCHED_FIFO and RR the way to the back of the list. */
-	switch_irq_off(thread_is_rt(thread_current()) ? RESCHED_YIELD : 0);
+	switch_irq_off(RESCHED_YIELD);
 	arch_irq_restore(irq);
 }
 
@@ -325,18 +319,25 @@ void sched_slice_ended(void)
 	cpu_self()->need_resched |= RESCHED_SLICE;
 }
 
-uint64_t sched_slice_deadline(void)
+static uint64_t slice_deadline(struct runqueue *rq)
 {
-	struct runqueue *rq = runqueue_this();
 	struct thread *t = rq->current;
 
-	if (likely(read_once(rq->queued) == 0)) {
-		rq->slice_armed_ns = TIME_NEVER;
+	if (read_once(rq->queued) == 0)
 		return TIME_NEVER;
-	}
 	/* The first return to user mode after the switch: the slice begins now. */
 	if (t->user_entered == 0)
 		t->slice_end_ns = clock_ns() + thread_slice_ns(t);
-	rq->slice_armed_ns = t->slice_end_ns;
 	return t->slice_end_ns;
+}
+
+void sched_slice_begin(void)
+{
+	struct runqueue *rq = runqueue_this();
+
+	/* Nobody waits and none is armed: the usual system call. */
+	if (likely(read_once(rq->queued) == 0 && rq->slice_armed_ns == TIME_NEVER))
+		return;
+	rq->slice_armed_ns = slice_deadline(rq);
+	timer_set_slice(rq->slice_armed_ns);
 }

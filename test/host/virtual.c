@@ -120,7 +120,7 @@ static void door_out(struct thread *t, uint64_t pc)
 	arch_irq_disable();
 	while (sched_need_resched() && headway_may_switch(t, pc, true))
 		sched_switch();
-	timer_set_slice(sched_slice_deadline());
+	sched_slice_begin();
 	headway_user_return(t, pc);
 	host_burn(host_door_cost_ns);
 }

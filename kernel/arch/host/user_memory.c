@@ -234,6 +234,11 @@ int user_store32(user_addr_t addr, uint32_t value)
 	return copy_to_user(addr, &value, sizeof(value));
 }
 
+int user_store16(user_addr_t addr, uint16_t value)
+{
+	return copy_to_user(addr, &value, sizeof(value));
+}
+
 int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen)
 {
 	uint32_t *at;

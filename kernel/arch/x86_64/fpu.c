@@ -93,17 +93,20 @@ void fpu_save_live(void)
 	cpu->fpu_live = false;
 }
 
+static never_inline void load_owner(struct cpu_arch *cpu, struct arch_thread *at)
+{
+	fpu_load(at->fpu);
+	cpu->fpu_owner = at;
+	at->fpu_cpu = cpu_id();
+}
+
 void arch_prepare_user(void)
 {
 	struct cpu_arch *cpu = cpu_arch_self();
 	struct arch_thread *at = cpu->running;
-	uint32_t id = cpu_id();
 
-	if (unlikely(cpu->fpu_owner != at || at->fpu_cpu != id)) {
-		fpu_load(at->fpu);
-		cpu->fpu_owner = at;
-		at->fpu_cpu = id;
-	}
+	if (unlikely(cpu->fpu_owner != at || at->fpu_cpu != cpu_id()))
+		load_owner(cpu, at);
 	cpu->fpu_live = true;
 }
 

@@ -134,18 +134,22 @@ user_copy_string:
 	LOAD32 user_load32_raw, FIXUP_MAY_FAULT
 	LOAD32 user_load32_raw_nofault, FIXUP_NO_FAULT
 
-/* int user_store32_raw(uint32_t *to, uint32_t value) */
+/* int NAME(uintN_t *to, uintN_t value) */
+.macro STORE name, instruction, value
 	.balign 16
-	.globl user_store32_raw
-user_store32_raw:
+	.globl \name
+\name:
 	SMAP_STAC
 	xorl %eax, %eax
-1:	movl %esi, (%rdi)
+1:	\instruction \value, (%rdi)
 2:	SMAP_CLAC
 	ret
 3:	movl $-1, %eax
 	jmp 2b
 	FIXUP 1b, 2b, 3b, FIXUP_MAY_FAULT
+.endm
+	STORE user_store32_raw, movl, %esi
+	STORE user_store16_raw, movw, %si
 
 /* int user_cmpxchg32_raw(uint32_t *at, uint32_t old, uint32_t value, uint32_t *seen) */
 .macro CMPXCHG32 name, kind

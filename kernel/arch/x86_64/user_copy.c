@@ -15,6 +15,7 @@ ssize_t user_copy_string(char *to, const char *from, size_t max);
 int user_load32_raw(const uint32_t *from, uint32_t *out);
 int user_load32_raw_nofault(const uint32_t *from, uint32_t *out);
 int user_store32_raw(uint32_t *to, uint32_t value);
+int user_store16_raw(uint16_t *to, uint16_t value);
 int user_cmpxchg32_raw(uint32_t *at, uint32_t old, uint32_t value, uint32_t *seen);
 int user_cmpxchg32_raw_nofault(uint32_t *at, uint32_t old, uint32_t value, uint32_t *seen);
 
@@ -93,6 +94,11 @@ int user_load32(user_addr_t addr, uint32_t *out)
 int user_store32(user_addr_t addr, uint32_t value)
 {
 	return user_range_ok(addr, 4) && user_store32_raw(raw(addr), value) == 0 ? 0 : -EFAULT;
+}
+
+int user_store16(user_addr_t addr, uint16_t value)
+{
+	return user_range_ok(addr, 2) && user_store16_raw(raw(addr), value) == 0 ? 0 : -EFAULT;
 }
 
 int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen)
