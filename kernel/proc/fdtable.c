@@ -211,7 +211,7 @@ void fdtable_put(struct fdtable *t)
 
 /* --- using a descriptor ----------------------------------------------------------------------- */
 
-bool fd_get_any(int fd, struct fd_ref *out)
+static inline bool use(int fd, struct fd_ref *out)
 {
 	struct fdtable *t = task_current()->fdtable;
 	struct fd_body *body;
@@ -233,22 +233,20 @@ bool fd_get_any(int fd, struct fd_ref *out)
 	return out->file != NULL;
 }
 
+bool fd_get_any(int fd, struct fd_ref *out)
+{
+	return use(fd, out);
+}
+
 bool fd_get(int fd, struct fd_ref *out)
 {
-	if (!fd_get_any(fd, out))
+	if (!use(fd, out))
 		return false;
 	if (unlikely((out->file->flags & O_PATH) != 0)) {
 		fd_put(out);
 		return false;
 	}
 	return true;
-}
-
-void fd_put(struct fd_ref *ref)
-{
-	if (unlikely(ref->counted))
-		file_put(ref->file);
-	ref->file = NULL;
 }
 
 struct file *fdtable_get_file(struct fdtable *t, int fd)

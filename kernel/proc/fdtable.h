@@ -22,7 +22,12 @@ void fdtable_close_on_exec(struct fdtable *t);
 struct fd_ref { struct file *file; bool counted; };
 must_check bool fd_get(int fd, struct fd_ref *out);	/* false: EBADF; refuses O_PATH files */
 must_check bool fd_get_any(int fd, struct fd_ref *out);	/* O_PATH files too */
-void fd_put(struct fd_ref *ref);
+static inline void fd_put(struct fd_ref *ref)
+{
+	if (unlikely(ref->counted))
+		file_put(ref->file);
+	ref->file = NULL;
+}
 /* Reserves the lowest free descriptor >= from: -EMFILE, -ENOMEM; then install (cannot fail) or
  * cancel. */
 must_check int fd_reserve(int from, bool close_on_exec);

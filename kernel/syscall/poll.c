@@ -20,8 +20,6 @@ struct poll_item {
 	uint32_t events, result;
 };
 
-#define ALWAYS (POLLERR | POLLHUP | POLLNVAL)
-
 /* Looks at all; how many have something. */
 static size_t look(struct poll_item *items, size_t n, struct poll_session *session)
 {
@@ -31,8 +29,7 @@ static size_t look(struct poll_item *items, size_t n, struct poll_session *sessi
 		struct poll_item *item = &items[i];
 
 		if (item->ref.file != NULL)
-			item->result = poll_session_ask(session, item->ref.file, item->events) &
-				       (item->events | ALWAYS);
+			item->result = poll_session_ask(session, item->ref.file, item->events);
 		if (item->result != 0) {
 			ready++;
 			poll_session_stop(session);
@@ -88,8 +85,9 @@ static int poll_call_get(struct poll_call *c, uint64_t address, size_t count)
 	c->fds = c->fds_fast;
 	c->items = c->items_fast;
 	if (count > FDS_INLINE) {
-		c->fds = kcalloc(count, sizeof(*c->fds));
-		c->items = kcalloc(count, sizeof(*c->items));
+		/* The products fit: count is within RLIMIT_NOFILE. */
+		c->fds = kmalloc(count * sizeof(*c->fds));
+		c->items = kmalloc(count * sizeof(*c->items));
 		if (c->fds == NULL || c->items == NULL)
 			return -ENOMEM;
 	}
@@ -109,8 +107,11 @@ static void poll_call_items(struct poll_call *c)
 	for (size_t i = 0; i < c->count; i++) {
 		struct poll_item *item = &c->items[i];
 
-		*item = (struct poll_item){ .events = (uint16_t)c->fds[i].events };
-		if (c->fds[i].fd >= 0 && !fd_get(c->fds[i].fd, &item->ref)) {
+		item->events = (uint16_t)c->fds[i].events;
+		item->result = 0;
+		if (c->fds[i].fd < 0) {
+			item->ref.file = NULL;
+		} else if (unlikely(!fd_get(c->fds[i].fd, &item->ref))) {
 			item->ref.file = NULL;
 			item->result = POLLNVAL;
 		}
@@ -134,11 +135,10 @@ static long do_poll(uint64_t address, uint64_t count, uint64_t deadline_ns)
 	if (ready >= 0 && !user_range_ok(user_addr(address), c.count * sizeof(*c.fds)))
 		ready = -EFAULT;
 	for (size_t i = 0; ready >= 0 && i < c.count; i++) {
-		int16_t result = (int16_t)c.items[i].result;
 		uint64_t at = address + i * sizeof(struct abi_pollfd) +
 			      offsetof(struct abi_pollfd, revents);
 
-		if (copy_to_user(user_addr(at), &result, sizeof(result)) != 0)
+		if (user_store16(user_addr(at), (uint16_t)c.items[i].result) != 0)
 			ready = -EFAULT;
 	}
 	poll_call_put(&c);

@@ -94,7 +94,25 @@ static void move_kernel(enum direction way, void *piece, void *kernel, size_t n)
 		memcpy(kernel, piece, n);
 }
 
-static size_t transfer(struct iobuf *io, enum direction way, void *kernel, size_t n)
+/* All of n lies in the first piece, and that in user memory: most calls. */
+static bool is_simple(const struct iobuf *io, size_t n)
+{
+	return io->is_user && n <= io->left && n <= io->pieces->bytes - io->offset;
+}
+
+static user_addr_t front_user(const struct iobuf *io)
+{
+	return user_addr(io->pieces->base + io->offset);
+}
+
+static size_t advance(struct iobuf *io, size_t moved)
+{
+	io->offset += moved;
+	io->left -= moved;
+	return moved;
+}
+
+static never_inline size_t transfer(struct iobuf *io, enum direction way, void *kernel, size_t n)
 {
 	size_t done = 0;
 
@@ -109,9 +127,7 @@ static size_t transfer(struct iobuf *io, enum direction way, void *kernel, size_
 			missed = move_user(way, user_addr(address), buffer, run);
 		else
 			move_kernel(way, (void *)address, buffer, run);
-		io->offset += run - missed;
-		io->left -= run - missed;
-		done += run - missed;
+		done += advance(io, run - missed);
 		if (missed > 0)
 			break;
 	}
@@ -120,11 +136,15 @@ static size_t transfer(struct iobuf *io, enum direction way, void *kernel, size_
 
 size_t iobuf_put(struct iobuf *io, const void *from, size_t n)
 {
+	if (likely(is_simple(io, n)))
+		return advance(io, n - copy_to_user_partial(front_user(io), from, n));
 	return transfer(io, PUT, (void *)from, n);
 }
 
 size_t iobuf_take(struct iobuf *io, void *to, size_t n)
 {
+	if (likely(is_simple(io, n)))
+		return advance(io, n - copy_from_user_partial(to, front_user(io), n));
 	return transfer(io, TAKE, to, n);
 }
 
