@@ -73,6 +73,8 @@ void *arch_map_device(phys_t start, size_t bytes);
  */
 must_check int arch_kernel_map(uint64_t address, phys_t p);
 phys_t arch_kernel_unmap(uint64_t address);
+/* Pages in the window's tables: made on demand, never freed. */
+uint64_t arch_kernel_tables(void);
 
 void arch_page_clear(void *page);
 void arch_page_copy(void *to, const void *from);

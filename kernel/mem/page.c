@@ -116,14 +116,14 @@ size_t page_drain_caches(void)
 	uint64_t before = buddy_free_frames();
 	uint64_t after;
 
+	kstack_reap();
 	preempt_disable();
 	drain_here(NULL);
 	if (cpu_count > 1)
 		ipi_call_wait((1u << cpu_count) - 1, drain_here, NULL);
 	preempt_enable();
 	slab_reap();
-	kstack_reap();
-	drain_here(NULL);
+	drain_here(NULL);		/* the frames of those slabs */
 	after = buddy_free_frames();
 	return after > before ? after - before : 0;
 }

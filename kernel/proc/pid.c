@@ -2,8 +2,8 @@
  * The id table: one number space for threads, processes, groups and sessions.
  *
  * A number stays taken while anything uses it, so a process group outlives its leader without its
- * number being given to a new process. The nodes of the map come from a small reserve that is
- * filled before the tree lock is taken: nothing is allocated under the lock.
+ * number being given to a new process. Nothing is allocated under the tree lock: an allocation that
+ * lacks nodes for the map (one in 64 does) lets go of it, gets them and tries again.
  */
 #include "proc/proc_internal.h"
 
@@ -13,25 +13,26 @@
 #include "mem/slab.h"
 
 #define PID_MAX 32767
-#define NODE_RESERVE 4			/* an allocation takes at most one a level: three */
+#define NODES_MAX 3			/* an allocation takes at most one a level */
+
+struct node_pool {
+	struct idmap_node *node[NODES_MAX];
+	uint32_t count;
+};
 
 struct spinlock process_tree_lock = SPINLOCK_INIT(RANK_PROCESS_TREE);
 
 static struct idmap ids;
-static struct idmap_node *reserve[NODE_RESERVE];
-static uint32_t reserve_count;
+static struct node_pool *pool;		/* process_tree_lock: of the allocation under way */
 
 static struct idmap_node *node_take(void *context)
 {
-	return reserve_count > 0 ? reserve[--reserve_count] : NULL;
+	return pool->count > 0 ? pool->node[--pool->count] : NULL;
 }
 
 static void node_release(void *context, struct idmap_node *node)
 {
-	if (reserve_count < NODE_RESERVE)
-		reserve[reserve_count++] = node;
-	else
-		kfree(node);
+	kfree(node);
 }
 
 void pid_init(void)
@@ -41,38 +42,31 @@ void pid_init(void)
 	idmap_init(&ids, 1, PID_MAX, memory);
 }
 
-/* Fills the reserve. Another processor may use it up at once: then the allocation says ENOMEM only
- * after a few rounds. */
-static bool reserve_fill(void)
+static bool pool_fill(struct node_pool *own)
 {
-	for (;;) {
-		struct idmap_node *node;
-		irq_state_t state = spin_lock_irqsave(&process_tree_lock);
-		bool full = reserve_count >= NODE_RESERVE;
+	while (own->count < NODES_MAX) {
+		struct idmap_node *node = fail_point("pid_node") ? NULL : kmalloc(sizeof(*node));
 
-		spin_unlock_irqrestore(&process_tree_lock, state);
-		if (full)
-			return true;
-		node = fail_point("pid_node") ? NULL : kmalloc(sizeof(*node));
 		if (node == NULL)
 			return false;
-		state = spin_lock_irqsave(&process_tree_lock);
-		node_release(NULL, node);
-		spin_unlock_irqrestore(&process_tree_lock, state);
+		own->node[own->count++] = node;
 	}
+	return true;
 }
 
-static int allocate_once(struct pid_entry *entry, uint32_t wanted)
+static int allocate_once(struct pid_entry *entry, uint32_t wanted, struct node_pool *own)
 {
 	irq_state_t state = spin_lock_irqsave(&process_tree_lock);
 	int error;
 
+	pool = own;
 	if (wanted != 0) {
 		error = idmap_alloc_at(&ids, wanted, entry);
 		entry->id = wanted;
 	} else {
 		error = idmap_alloc_cyclic(&ids, entry, &entry->id);
 	}
+	pool = NULL;
 	spin_unlock_irqrestore(&process_tree_lock, state);
 	return error;
 }
@@ -80,15 +74,16 @@ static int allocate_once(struct pid_entry *entry, uint32_t wanted)
 int pid_allocate(uint32_t wanted, struct pid_entry **out)
 {
 	struct pid_entry *entry = kzalloc(sizeof(*entry));
-	int error = -ENOMEM;
+	struct node_pool own = { .count = 0 };
+	int error;
 
 	if (entry == NULL)
 		return -ENOMEM;
-	for (int round = 0; error == -ENOMEM && round < 8; round++) {
-		if (!reserve_fill())
-			break;
-		error = allocate_once(entry, wanted);
-	}
+	error = allocate_once(entry, wanted, &own);
+	if (error == -ENOMEM && pool_fill(&own))
+		error = allocate_once(entry, wanted, &own);
+	while (own.count > 0)
+		kfree(own.node[--own.count]);
 	if (error != 0) {
 		kfree(entry);
 		return error;

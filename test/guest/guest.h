@@ -6,9 +6,11 @@
  * "# file:line: ..." and ends the process it is in, and is counted in memory shared with the
  * harness, so that a failure in a grandchild nobody waits for still fails the test.
  *
- *     PROGRAM                 all tests            PROGRAM -l            their numbers and
- * questions PROGRAM 3 WORDS         test 3 and those whose question contains WORDS PROGRAM -r N
- * each test N times    PROGRAM -t PERCENT    time limits scaled
+ *     PROGRAM             all tests
+ *     PROGRAM 3 WORDS     test 3 and those whose question contains WORDS
+ *     PROGRAM -l          their numbers and questions
+ *     PROGRAM -r N        each test N times
+ *     PROGRAM -t PERCENT  time limits scaled
  *
  * The harness itself asks little of the kernel: fork, wait4, nanosleep, kill, write, and a shared
  * mapping. Where the kernel has /proc/tine/leaks, free pages and live objects are compared before
@@ -180,6 +182,20 @@ const char *guest_scratch(void);
 int guest_file(const char *path, const char *contents,
 	       mode_t mode); /* creates or replaces; 0 or -1 */
 ssize_t guest_read_file(const char *path, char *buffer, size_t bytes);	/* ends the text with a 0 */
+
+/* What /proc/tine/leaks says: free pages and live objects of each kind. */
+enum { GUEST_LEAK_ENTRIES = 128 };
+struct guest_leaks {
+	int count;
+	bool there;			/* the kernel has it */
+	struct { char name[48]; long value; } entry[GUEST_LEAK_ENTRIES];
+};
+/* For comparisons to the page: the reader's own file then stays in its place from read to read. */
+void guest_leaks_keep_open(void);
+void guest_leaks_read(struct guest_leaks *leaks);
+/* Whether something of before is still missing after a moment's patience. */
+bool guest_leaked(const struct guest_leaks *before, struct guest_leaks *after);
+void guest_leaks_note(const struct guest_leaks *before, const struct guest_leaks *after);
 
 const char *guest_self(void);		/* the absolute name of this program */
 void guest_find_self(const char *argv0);	/* for a main of one's own: makes guest_self know */

@@ -65,6 +65,11 @@ int arch_kernel_map(uint64_t address, phys_t p)
 	return 0;
 }
 
+uint64_t arch_kernel_tables(void)
+{
+	return 0;
+}
+
 phys_t arch_kernel_unmap(uint64_t address)
 {
 	uint64_t *frame = &window_frames[window_index(address)];

@@ -46,6 +46,7 @@ phys_t kernel_root;					/* [I] boot.S loads it on the others */
 static uint64_t pool_next, pool_end;			/* physical; boot only, then empty */
 static struct spinlock window_lock = SPINLOCK_INIT(RANK_KVMAP);
 static uint64_t device_next GUARDED_BY(&window_lock) = DEVICE_WINDOW;
+static uint64_t window_tables;				/* taken from mem, for good; window_lock */
 
 /* A cleared page for a table; the physical address, 0 when memory has ended. */
 static uint64_t table_allocate(void)
@@ -60,7 +61,10 @@ static uint64_t table_allocate(void)
 		return page;
 	}
 	p = machine_page_allocate();
-	return p != NULL ? virt_to_phys(p).value : 0;
+	if (p == NULL)
+		return 0;
+	window_tables++;
+	return virt_to_phys(p).value;
 }
 
 static pte_t *table_at(phys_t p) { return phys_to_virt(p); }
@@ -206,6 +210,11 @@ int arch_kernel_map(uint64_t address, phys_t p)
 		pte_store(slot, pte_make(p, KERNEL_RW));
 	spin_unlock_irqrestore(&window_lock, state);
 	return slot != NULL ? 0 : -ENOMEM;
+}
+
+uint64_t arch_kernel_tables(void)
+{
+	return read_once(window_tables);
 }
 
 phys_t arch_kernel_unmap(uint64_t address)
