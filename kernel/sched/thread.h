@@ -16,6 +16,7 @@
 
 enum thread_state { THREAD_NEW, THREAD_RUNNABLE, THREAD_SLEEPING, THREAD_DEAD };
 
+struct file;
 struct space;
 
 struct headway {			/* design chapter 5, [o] unless noted */
@@ -69,6 +70,7 @@ struct thread {
 	uint64_t voluntary_switches, involuntary_switches;
 	struct headway headway;
 
+	struct file **releasing;	/* [o] vfs/file.c: those whose turn comes; NULL: none */
 	struct space *space;		/* [o] NULL for kernel threads */
 	bool is_idle;
 	void (*entry)(void *arg);	/* [I] kernel threads */

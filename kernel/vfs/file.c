@@ -18,6 +18,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "sched/thread.h"
 #include "vfs/lock.h"
 #include "vfs/mount_internal.h"
 #include "vfs/notify.h"
@@ -129,10 +130,8 @@ static void file_free(struct file *f)
 	(void)atomic64_sub_acq_rel(&open_files, 1);
 }
 
-void file_put(struct file *f)
+static void release(struct file *f)
 {
-	if (!refcount_put(&f->references))
-		return;
 	if (f->epoll_links != NULL)
 		file_epoll_release(f);
 	if (f->inode->locks != NULL)
@@ -142,6 +141,33 @@ void file_put(struct file *f)
 	if (f->ops->release != NULL)
 		f->ops->release(f);
 	file_free(f);
+}
+
+/*
+ * A file whose release puts others, a socket with files in its queue, leaves them to the outermost
+ * call: sockets hidden in each other's queues can be nested without limit, a kernel stack not.
+ */
+void file_put(struct file *f)
+{
+	struct thread *thread = thread_current();
+	struct file *rest = NULL;
+
+	if (!refcount_put(&f->references))
+		return;
+	if (thread->releasing != NULL) {
+		f->next_released = *thread->releasing;
+		*thread->releasing = f;
+		return;
+	}
+	thread->releasing = &rest;
+	for (;;) {
+		release(f);
+		f = rest;
+		if (f == NULL)
+			break;
+		rest = f->next_released;
+	}
+	thread->releasing = NULL;
 }
 
 static int file_create_dentry(const struct file_ops *ops, void *private, int flags,

@@ -50,6 +50,7 @@ struct file {
 	loff_t pos;
 	int32_t owner_pid, owner_signal;	/* F_SETOWN, F_SETSIG */
 	void *epoll_links;			/* epolls that watch it: vfs/epoll */
+	struct file *next_released;		/* file_put() */
 	void *private;				/* ops' own */
 	bool holds_write;			/* counted in inode->writers */
 	bool denies_write;			/* in inode->deny_write: a program's image */

@@ -178,6 +178,23 @@ TEST("are sockets that only hold each other in flight (cycles) collected?")
 	}));
 }
 
+/* Each pair's socket lies in the queue of the next: closing the last closes all, one in another. */
+TEST("can sockets be hidden in each other's queues a thousand deep and closed at once?")
+{
+	int inner = CHECK_OK(open("/dev/null", O_RDONLY));
+
+	for (int i = 0; i < 1000; i++) {
+		int ends[2];
+
+		CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+		CHECK_EQ(send_fds(ends[0], &inner, 1), 1);
+		close(inner);
+		close(ends[0]);
+		inner = ends[1];
+	}
+	close(inner);
+}
+
 TEST("can a listening socket with waiting connections be sent and used?")
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "sock" };

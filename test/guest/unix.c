@@ -448,3 +448,32 @@ TEST_LIMIT("does an epoll server echo for eight clients at once?", 60)
 	for (int i = 0; i < CLIENTS; i++)
 		CHECK_EXIT(pids[i], 0);
 }
+
+TEST("does a reader that must not wait get EAGAIN at once while another waits?")
+{
+	int pair[2];
+	pid_t pid;
+	char byte;
+
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	CHILD(pid)
+		CHECK_EQ(read(pair[0], &byte, 1), 1);
+	guest_wait_blocked(pid);
+	CHECK_ERRNO(recv(pair[0], &byte, 1, MSG_DONTWAIT), EAGAIN);
+	CHECK_EQ(write(pair[1], "x", 1), 1);
+	CHECK_EXIT(pid, 0);
+}
+
+TEST("is a second bind EINVAL, and its node gone again?")
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "first" };
+	int fd = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+
+	guest_scratch();
+	CHECK_OK(bind(fd, (struct sockaddr *)&name, sizeof(name)));
+	CHECK_ERRNO(bind(fd, (struct sockaddr *)&name, sizeof(name)), EADDRINUSE);
+	strcpy(name.sun_path, "second");
+	CHECK_ERRNO(bind(fd, (struct sockaddr *)&name, sizeof(name)), EINVAL);
+	CHECK_ERRNO(access("second", F_OK), ENOENT);
+	CHECK_OK(access("first", F_OK));
+}

@@ -310,16 +310,18 @@ static void disconnect(struct unix_socket *u)
 void unix_release(struct socket *s)
 {
 	struct unix_socket *u = unix_of(s), *other;
+	struct path path;
 
 	/* Closed before the names are free for others: whoever found it by name sees that. */
 	mutex_lock(&unix_mutex);
-	unix_unbind(u);
+	path = unix_unbind(u);
 	spin_lock(&u->lock);
 	if (u->state == UNIX_LISTENING)
 		u->state = UNIX_CLOSED;
 	u->receive_shut = true;
 	spin_unlock(&u->lock);
 	mutex_unlock(&unix_mutex);
+	path_put(&path);
 	disconnect(u);
 	while ((other = waiting_pop(u)) != NULL) {
 		disconnect(other);

@@ -58,6 +58,16 @@ void unix_files_taken(struct unix_packet *p)
 	inflight_change(p, -1);
 }
 
+/*
+ * A peek raises counts that mark_garbage() may just have found to be all in flight; before its
+ * files can be used, and the socket they were peeked from closed, such a look must be over.
+ */
+void unix_files_peeked(void)
+{
+	spin_lock(&inflight_lock);
+	spin_unlock(&inflight_lock);
+}
+
 /* Calls fn for each candidate whose file is in u's queue or in one waiting to be accepted. */
 static void each_held_in(struct unix_socket *u, void (*fn)(struct unix_socket *held))
 {
@@ -78,15 +88,21 @@ static void each_held_in(struct unix_socket *u, void (*fn)(struct unix_socket *h
 static void each_held(struct unix_socket *u, void (*fn)(struct unix_socket *held))
 {
 	each_held_in(u, fn);
-	/*
-	 * Others join the list only by the listener's lock; they cannot leave: its file is closed.
-	 */
+	/* Others join the list under unix_mutex, which is held; none leaves: its file is closed. */
 	for (struct list_head *at = u->waiting.next; at != &u->waiting; at = at->next)
 		each_held_in(container_of(at, struct unix_socket, accept_node), fn);
 }
 
 static void take_away(struct unix_socket *held) { held->reachable_work--; }
-static void give_back(struct unix_socket *held) { held->reachable_work++; }
+
+/* To the end of the list, so that the pass under way comes to it: a chain takes one pass. */
+static void give_back(struct unix_socket *held) REQUIRES(&inflight_lock)
+{
+	if (held->reachable_work++ > 0)
+		return;
+	list_remove(&held->inflight_node);
+	list_push_back(&inflight_sockets, &held->inflight_node);
+}
 
 #define each_inflight(u, at)                                                                      \
 	for (struct list_head *at = inflight_sockets.next;                                        \
@@ -145,22 +161,35 @@ static bool any_inflight(void) NO_LOCK_ANALYSIS
 	return read_once(inflight_total) != 0;
 }
 
-void unix_collect_garbage(void)
+static void collect(void)
 {
-	static atomic32_t running;
 	struct unix_socket *u;
 
-	if (!any_inflight())
-		return;
-	/* Dropping garbage releases sockets, which comes here again: one collection at a time. */
-	if (atomic32_exchange(&running, 1) != 0)
-		return;
+	mutex_lock(&unix_mutex);
 	spin_lock(&inflight_lock);
 	mark_garbage();
 	spin_unlock(&inflight_lock);
+	mutex_unlock(&unix_mutex);
 	while ((u = garbage_take()) != NULL) {
 		unix_drop_queue(u);
 		unix_put(u);
 	}
-	atomic32_store_release(&running, 0);
+}
+
+/*
+ * One collection at a time; dropping garbage releases sockets, which comes here again. Whoever
+ * comes while one runs leaves word, since what it let go may have been looked at already.
+ */
+void unix_collect_garbage(void)
+{
+	static atomic32_t running, wanted;
+
+	if (!any_inflight())
+		return;
+	(void)atomic32_exchange(&wanted, 1);
+	while (atomic32_load(&wanted) != 0 && atomic32_exchange(&running, 1) == 0) {
+		(void)atomic32_exchange(&wanted, 0);
+		collect();
+		(void)atomic32_exchange(&running, 0);
+	}
 }

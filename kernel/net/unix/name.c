@@ -96,7 +96,30 @@ static int bind_any(struct unix_socket *u)
 	return error;
 }
 
-/* Makes the socket's node and remembers who is bound to it in the inode. */
+/* Gives u, if it is still unbound, the node just made at `path`, whose reference moves in. */
+static int take_path(struct unix_socket *u, struct unix_name *n, const struct path *path)
+{
+	struct inode *inode = path_inode(path);
+	int error = 0;
+
+	mutex_lock(&unix_mutex);
+	if (u->name != NULL)
+		error = -EINVAL;
+	else if (!S_ISSOCK(inode->mode) || inode->socket != NULL)
+		error = -EADDRINUSE;	/* somebody put another in its place */
+	if (error == 0) {
+		inode->socket = u;
+		u->path = *path;
+		u->name = n;
+	}
+	mutex_unlock(&unix_mutex);
+	return error;
+}
+
+/*
+ * Makes the socket's node and remembers who is bound to it in the inode. Names are walked without
+ * unix_mutex: a walk may wait for long, or put the last reference to a socket (/proc/self/fd).
+ */
 static int bind_path(struct unix_socket *u, struct unix_name *n)
 {
 	char text[UNIX_PATH_MAX + 1] = { 0 };
@@ -110,17 +133,36 @@ static int bind_path(struct unix_socket *u, struct unix_name *n)
 	if (error != 0)
 		return error;
 	error = vfs_create(&base.ctx, text, S_IFSOCK | (0777 & ~task->fs->umask), 0);
-	if (error == 0)
-		error = path_lookup(&base.ctx, text, 0, &path);
-	path_base_put(&base);
-	if (error != 0)
+	if (error != 0) {
+		path_base_put(&base);
 		return error == -EEXIST ? -EADDRINUSE : error;
-	path_inode(&path)->socket = u;
-	u->path = path;
+	}
 	/* The name that getsockname tells ends with its NUL. */
 	n->bytes = FAMILY_BYTES + strlen(text) + 1;
-	u->name = n;
-	return 0;
+	error = path_lookup(&base.ctx, text, 0, &path);
+	if (error == 0) {
+		error = take_path(u, n, &path);
+		if (error != 0)
+			path_put(&path);
+		/* As Linux: the node goes, whatever that says. */
+		if (error == -EINVAL && vfs_unlink(&base.ctx, text) != 0)
+			error = -EINVAL;
+	}
+	path_base_put(&base);
+	return error;
+}
+
+static int bind_unnamed_or_abstract(struct unix_socket *u, struct unix_name *n)
+{
+	int error;
+
+	mutex_lock(&unix_mutex);
+	if (u->name != NULL)
+		error = -EINVAL;
+	else
+		error = n == NULL ? bind_any(u) : bind_abstract(u, n);
+	mutex_unlock(&unix_mutex);
+	return error;
 }
 
 int unix_bind(struct socket *s, const struct abi_sockaddr_storage *name, size_t bytes)
@@ -136,63 +178,64 @@ int unix_bind(struct socket *s, const struct abi_sockaddr_storage *name, size_t 
 		if (n == NULL)
 			return -ENOMEM;
 	}
-	mutex_lock(&unix_mutex);
-	if (u->name != NULL)
-		error = -EINVAL;
-	else if (n == NULL)
-		error = bind_any(u);
-	else if (n->address.sun_path[0] == '\0')
-		error = bind_abstract(u, n);
+	if (n == NULL || n->address.sun_path[0] == '\0')
+		error = bind_unnamed_or_abstract(u, n);
 	else
 		error = bind_path(u, n);
-	mutex_unlock(&unix_mutex);
 	if (error != 0)
 		unix_name_put(n);
 	return error;
 }
 
-void unix_unbind(struct unix_socket *u)
+struct path unix_unbind(struct unix_socket *u)
 {
-	if (u->path.dentry != NULL) {
-		path_inode(&u->path)->socket = NULL;
-		path_put(&u->path);
+	struct path path = u->path;
+
+	if (path.dentry != NULL) {
+		path_inode(&path)->socket = NULL;
 		u->path = (struct path){ NULL, NULL };
 	} else if (u->name != NULL && hlist_is_linked(&u->abstract_node)) {
 		hlist_remove(&u->abstract_node);
 	}
+	return path;
 }
 
-/* The socket bound at a path: connecting takes write permission. unix_mutex held. */
-static int find_path(const struct abi_sockaddr_un *address, size_t bytes, struct unix_socket **out)
+/* The place that a path leads to, counted: connecting takes write permission. */
+static int find_path(const struct abi_sockaddr_un *address, size_t bytes, struct path *out)
 {
 	char text[UNIX_PATH_MAX + 1] = { 0 };
 	struct path_base base;
-	struct inode *inode;
-	struct path path;
 	int error;
 
 	memcpy(text, address->sun_path, bytes - FAMILY_BYTES);
 	error = path_base_get(AT_FDCWD, text, &base);
 	if (error != 0)
 		return error;
-	error = path_lookup(&base.ctx, text, LOOKUP_FOLLOW, &path);
+	error = path_lookup(&base.ctx, text, LOOKUP_FOLLOW, out);
 	if (error == 0) {
-		inode = path_inode(&path);
-		error = inode_permission(inode, W_OK, base.ctx.cred);
-		if (error == 0)
-			error = S_ISSOCK(inode->mode) && inode->socket != NULL ? 0 : -ECONNREFUSED;
-		if (error == 0)
-			*out = inode->socket;
-		path_put(&path);
+		error = inode_permission(path_inode(out), W_OK, base.ctx.cred);
+		if (error != 0)
+			path_put(out);
 	}
 	path_base_put(&base);
 	return error;
+}
+
+/* Who is bound at a path, or to an abstract name; NULL. */
+static struct unix_socket *bound_locked(const struct path *path, const struct unix_name *n)
+{
+	const struct inode *inode = path_inode(path);
+
+	if (inode == NULL)
+		return abstract_find(n);
+	return S_ISSOCK(inode->mode) ? inode->socket : NULL;
 }
 
 int unix_find(const struct abi_sockaddr_storage *name, size_t bytes, int type,
 	      struct unix_socket **out)
 {
 	const struct abi_sockaddr_un *address = (const struct abi_sockaddr_un *)name;
+	struct path path = { NULL, NULL };
 	struct unix_name *n;
 	int error = check_name(name, bytes);
 
@@ -201,18 +244,20 @@ int unix_find(const struct abi_sockaddr_storage *name, size_t bytes, int type,
 	n = name_create(name, bytes);
 	if (n == NULL)
 		return -ENOMEM;
-	mutex_lock(&unix_mutex);
-	if (address->sun_path[0] == '\0') {
-		*out = abstract_find(n);
-		error = *out != NULL ? 0 : -ECONNREFUSED;
-	} else {
-		error = find_path(address, bytes, out);
+	if (address->sun_path[0] != '\0')
+		error = find_path(address, bytes, &path);
+	if (error == 0) {
+		mutex_lock(&unix_mutex);
+		*out = bound_locked(&path, n);
+		if (*out == NULL)
+			error = -ECONNREFUSED;
+		else if ((*out)->socket.type != type)
+			error = -EPROTOTYPE;
+		else
+			unix_get(*out);
+		mutex_unlock(&unix_mutex);
+		path_put(&path);
 	}
-	if (error == 0 && (*out)->socket.type != type)
-		error = -EPROTOTYPE;
-	if (error == 0)
-		unix_get(*out);
-	mutex_unlock(&unix_mutex);
 	unix_name_put(n);
 	return error;
 }

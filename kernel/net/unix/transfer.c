@@ -1,7 +1,8 @@
 /*
  * Sending and receiving. A sender fills a packet without any lock, then puts it into the peer's
- * queue; a receiver takes the first packet off, copies without a lock, and puts a stream's rest
- * back to the front (receive_mutex keeps other readers from coming between).
+ * queue; a receiver copies from the first packet, which stays in its place meanwhile, so that polls
+ * see it, and takes it off when it is used up. receive_mutex keeps other readers away from it, and
+ * is not held by one who waits.
  */
 #include "abi/errno.h"
 #include "abi/fcntl.h"
@@ -182,28 +183,34 @@ static struct unix_packet *queue_first(struct unix_socket *u)
 		       ? NULL : container_of(u->packets.next, struct unix_packet, node);
 }
 
-static struct unix_packet *queue_pop(struct unix_socket *u)
+/* The first packet, which is the holder's of receive_mutex until it is taken off. */
+static struct unix_packet *queue_peek(struct unix_socket *u)
 {
 	struct unix_packet *p;
 
 	spin_lock(&u->lock);
 	p = queue_first(u);
-	if (p != NULL) {
-		list_remove(&p->node);
-		u->queued_packets--;
-		u->queued_bytes -= p->bytes - p->offset;
-	}
 	spin_unlock(&u->lock);
 	return p;
 }
 
-static void queue_return(struct unix_socket *u, struct unix_packet *p)
+/* So many bytes of the first packet were read. */
+static void queue_advance(struct unix_socket *u, struct unix_packet *p, size_t bytes)
 {
 	spin_lock(&u->lock);
-	list_push_front(&u->packets, &p->node);
-	u->queued_packets++;
-	u->queued_bytes += p->bytes - p->offset;
+	p->offset += bytes;
+	u->queued_bytes -= bytes;
 	spin_unlock(&u->lock);
+}
+
+static void queue_drop_first(struct unix_socket *u, struct unix_packet *p)
+{
+	spin_lock(&u->lock);
+	list_remove(&p->node);
+	u->queued_packets--;
+	u->queued_bytes -= p->bytes - p->offset;
+	spin_unlock(&u->lock);
+	unix_packet_free(p);
 }
 
 static bool can_receive(struct unix_socket *u)
@@ -260,13 +267,16 @@ static int take_control(struct unix_socket *u, struct socket_message *m, struct 
 			m->files[i] = p->files[i];
 		}
 		m->file_count = p->file_count;
+		unix_files_peeked();
 		return 0;
 	}
 	unix_files_taken(p);
+	spin_lock(&u->lock);		/* the collector walks the queue */
 	m->files = p->files;
 	m->file_count = p->file_count;
 	p->files = NULL;
 	p->file_count = 0;
+	spin_unlock(&u->lock);
 	return 0;
 }
 
@@ -292,24 +302,19 @@ static ssize_t stream_take(struct unix_socket *u, struct socket_message *m, stru
 	size_t want = p->bytes - p->offset, moved;
 	int error = take_control(u, m, p);
 
-	if (error != 0) {
-		queue_return(u, p);
+	if (error != 0)
 		return error;
-	}
 	*stop = m->file_count > 0;
 	if (want > m->io->left)
 		want = m->io->left;
 	moved = iobuf_put(m->io, p->data + p->offset, want);
 	if (m->flags & MSG_PEEK) {
-		queue_return(u, p);
 		*stop = true;
-		return moved < want && moved == 0 ? -EFAULT : (ssize_t)moved;
+	} else {
+		queue_advance(u, p, moved);
+		if (p->offset == p->bytes)
+			queue_drop_first(u, p);
 	}
-	p->offset += moved;
-	if (p->offset < p->bytes)
-		queue_return(u, p);
-	else
-		unix_packet_free(p);
 	return moved < want && moved == 0 ? -EFAULT : (ssize_t)moved;
 }
 
@@ -319,7 +324,7 @@ static void wake_writers(struct unix_socket *u)
 }
 
 static ssize_t stream_receive_locked(struct unix_socket *u, struct socket_message *m,
-				     bool nonblocking)
+				     bool nonblocking) REQUIRES(&u->receive_mutex)
 {
 	size_t target = m->flags & MSG_WAITALL ? m->io->left : 1;
 	uint64_t deadline = socket_deadline(u->socket.receive_timeout_ns);
@@ -328,22 +333,22 @@ static ssize_t stream_receive_locked(struct unix_socket *u, struct socket_messag
 	bool stop = false;
 
 	while (m->io->left > 0 && !stop) {
-		struct unix_packet *p = queue_pop(u);
+		struct unix_packet *p = queue_peek(u);
 
 		if (p == NULL) {
 			if ((size_t)total >= target)
 				break;
+			mutex_unlock(&u->receive_mutex);
 			done = wait_packet(u, nonblocking, deadline);
+			mutex_lock(&u->receive_mutex);
 			if (done != 0)
 				break;
 			continue;
 		}
 		/* Files, and credentials when asked for, mark where a read ends. */
 		if (total > 0 && (p->file_count > 0 || (u->socket.pass_credentials &&
-							!same_sender(p, &sender)))) {
-			queue_return(u, p);
+							!same_sender(p, &sender))))
 			break;
-		}
 		sender = p->credentials;
 		done = stream_take(u, m, p, &stop);
 		if (done < 0)
@@ -450,10 +455,8 @@ static ssize_t packet_take(struct unix_socket *u, struct socket_message *m, stru
 		result = -EFAULT;
 	else if (take_control(u, m, p) != 0)
 		result = -ENOMEM;
-	if (m->flags & MSG_PEEK)
-		queue_return(u, p);
-	else
-		unix_packet_free(p);
+	if ((m->flags & MSG_PEEK) == 0)
+		queue_drop_first(u, p);
 	return result;
 }
 
@@ -472,7 +475,7 @@ ssize_t unix_packet_receive(struct socket *s, struct socket_message *m, bool non
 		struct unix_packet *p;
 
 		mutex_lock(&u->receive_mutex);
-		p = queue_pop(u);
+		p = queue_peek(u);
 		done = p != NULL ? packet_take(u, m, p) : 0;
 		mutex_unlock(&u->receive_mutex);
 		if (p != NULL) {

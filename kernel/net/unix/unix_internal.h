@@ -57,7 +57,7 @@ struct unix_socket {
 	struct hlist_node abstract_node;
 	struct list_head accept_node;
 	struct abi_ucred credentials, peer_credentials;
-	struct mutex receive_mutex;		/* one reader of a stream at a time */
+	struct mutex receive_mutex;		/* the first packet is its holder's */
 	/* gc.c, under inflight_lock */
 	struct list_head inflight_node;
 	uint32_t inflight, reachable_work;
@@ -90,7 +90,8 @@ int unix_name(struct socket *s, bool peer, struct abi_sockaddr_storage *name, si
 /* The bound socket of this type that a name leads to, counted. -ECONNREFUSED, -EPROTOTYPE, ... */
 must_check int unix_find(const struct abi_sockaddr_storage *name, size_t bytes, int type,
 			 struct unix_socket **out);
-void unix_unbind(struct unix_socket *u);
+/* unix_mutex held; the path that it was bound at is the caller's to put, without the mutex. */
+struct path unix_unbind(struct unix_socket *u);
 void unix_names_init(void);
 
 /* connect.c: streams and seqpacket */
@@ -116,4 +117,7 @@ long unix_ioctl(struct socket *s, unsigned int command, uint64_t arg);
 void unix_files_sent(struct unix_packet *p);		/* p enters a queue */
 /* Its files leave for a receiver, or are dropped. */
 void unix_files_taken(struct unix_packet *p);
+/* References to files that stay in a queue were taken: until then no collection judges by their
+ * counts. */
+void unix_files_peeked(void);
 void unix_collect_garbage(void);			/* may sleep */
