@@ -1,10 +1,11 @@
-# Guest test programs: $(O)/guest/NAME for each NAME.c here, linked with guest.c, static with musl
-# (small enough to be sent through a pipe). Those in GUEST_GLIBC exist a second time as NAME-glibc,
-# since glibc's start-up, threads and signal return use the kernel differently; those in GUEST_PIE as
-# NAME-pie, static but loaded anywhere. Uses O and Q of the top Makefile; `make guest-tests` builds all.
+# Guest test programs: $(O)/guest/NAME for each NAME.c here, linked with guest.c and leaks.c, static
+# with musl (small enough to be sent through a pipe). Those in GUEST_GLIBC exist a second time as
+# NAME-glibc, since glibc's start-up, threads and signal return use the kernel differently; those in
+# GUEST_PIE as NAME-pie, static but loaded anywhere. Uses O and Q of the top Makefile;
+# `make guest-tests` builds all.
 
 GUEST_DIR := test/guest
-GUEST_NAMES := $(filter-out guest storm_rounds,$(patsubst $(GUEST_DIR)/%.c,%,$(wildcard $(GUEST_DIR)/*.c)))
+GUEST_NAMES := $(filter-out guest leaks storm_rounds,$(patsubst $(GUEST_DIR)/%.c,%,$(wildcard $(GUEST_DIR)/*.c)))
 GUEST_GLIBC := exec fork fork-clone fork-thread fpu futex mmap proc signal signal-fault signal-return \
 	storm thread time wait
 GUEST_PIE := exec misc
@@ -15,14 +16,14 @@ GUEST_CFLAGS := -std=gnu11 -O1 -g1 -D_GNU_SOURCE -pthread -fno-strict-aliasing -
 # The kernel headers of the C library's package come after musl's own, which lack linux/ and asm/.
 GUEST_MUSL := musl-gcc -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include
 GUEST_GNU := gcc
-GUEST_DEPS := $(GUEST_DIR)/guest.c $(GUEST_DIR)/build.mk $(wildcard $(GUEST_DIR)/*.h)
+GUEST_DEPS := $(GUEST_DIR)/guest.c $(GUEST_DIR)/leaks.c $(GUEST_DIR)/build.mk $(wildcard $(GUEST_DIR)/*.h)
 
 .PHONY: guest-tests list-guest-tests
 guest-tests: $(GUEST_PROGRAMS)
 list-guest-tests:
 	@echo $(GUEST_PROGRAMS)
 
-# The one program of two files.
+# The one program of two files of its own.
 $(O)/guest/storm $(O)/guest/storm-glibc: $(GUEST_DIR)/storm_rounds.c
 
 $(O)/guest/%-glibc: $(GUEST_DIR)/%.c $(GUEST_DEPS)

@@ -257,26 +257,18 @@ int guest_file(const char *path, const char *contents, mode_t mode)
 	return close(fd);
 }
 
-static ssize_t read_all(int fd, char *buffer, size_t bytes)
+ssize_t guest_read_file(const char *path, char *buffer, size_t bytes)
 {
 	size_t have = 0;
 	ssize_t got;
-
-	while (have < bytes - 1 && (got = read(fd, buffer + have, bytes - 1 - have)) > 0)
-		have += got;
-	buffer[have] = 0;
-	return have;
-}
-
-ssize_t guest_read_file(const char *path, char *buffer, size_t bytes)
-{
-	ssize_t have;
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
-	have = read_all(fd, buffer, bytes);
+	while (have < bytes - 1 && (got = read(fd, buffer + have, bytes - 1 - have)) > 0)
+		have += got;
 	close(fd);
+	buffer[have] = 0;
 	return have;
 }
 
@@ -315,79 +307,6 @@ int guest_become_user(void)
 	if (syscall(SYS_setgroups, 0, NULL) < 0 || syscall(SYS_setresgid, 1000, 1000, 1000) < 0)
 		return -1;
 	return syscall(SYS_setresuid, 1000, 1000, 1000);
-}
-
-static int leaks_fd = -1;
-
-void guest_leaks_keep_open(void)
-{
-	leaks_fd = open("/proc/tine/leaks", O_RDONLY | O_CLOEXEC);
-}
-
-void guest_leaks_read(struct guest_leaks *leaks)
-{
-	char text[8192], *line, *rest = text, name[32];
-	long value;
-
-	leaks->count = 0;
-	if (leaks_fd >= 0 && lseek(leaks_fd, 0, SEEK_SET) == 0)
-		leaks->there = read_all(leaks_fd, text, sizeof text) > 0;
-	else
-		leaks->there = guest_read_file("/proc/tine/leaks", text, sizeof text) > 0;
-	while (leaks->there && (line = strsep(&rest, "\n")) &&
-	       leaks->count < GUEST_LEAK_ENTRIES) {
-		if (sscanf(line, "free_pages %ld", &value) == 1) {
-			strcpy(leaks->entry[leaks->count].name, "free_pages");
-			leaks->entry[leaks->count++].value = value;
-		} else if (sscanf(line, "objects %31s %ld", name, &value) == 2) {
-			snprintf(leaks->entry[leaks->count].name, 48, "%s", name);
-			leaks->entry[leaks->count++].value = value;
-		} else if (sscanf(line, "pages %31s %ld", name, &value) == 2) {
-			snprintf(leaks->entry[leaks->count].name, 48, "pages of kind %s", name);
-			leaks->entry[leaks->count++].value = value;
-		}
-	}
-}
-
-/* The change of one counter that would be a leak: fewer free pages, more objects. */
-static long leak_of(const struct guest_leaks *before, const struct guest_leaks *after, int i)
-{
-	bool pages = strcmp(before->entry[i].name, "free_pages") == 0;
-	long change = after->entry[i].value - before->entry[i].value;
-
-	return pages ? -change : change;
-}
-
-static bool leaks_differ(const struct guest_leaks *before, const struct guest_leaks *after)
-{
-	for (int i = 0; i < before->count && i < after->count; i++) {
-		/* The kinds are there to tell what the pages became: their sum counts. */
-		if (leak_of(before, after, i) > 0 &&
-		    strncmp(before->entry[i].name, "pages of", 8) != 0)
-			return true;
-	}
-	return false;
-}
-
-/* Freeing may be deferred a little, so the counters get some time to come back. */
-bool guest_leaked(const struct guest_leaks *before, struct guest_leaks *after)
-{
-	for (int tries = 0; before->there && tries < 50; tries++) {
-		guest_leaks_read(after);
-		if (!leaks_differ(before, after))
-			return false;
-		guest_sleep_ms(10);
-	}
-	return before->there;
-}
-
-void guest_leaks_note(const struct guest_leaks *before, const struct guest_leaks *after)
-{
-	for (int i = 0; i < before->count && i < after->count; i++) {
-		if (leak_of(before, after, i) > 0)
-			guest_note("leak: %s was %ld, is %ld", before->entry[i].name,
-				   before->entry[i].value, after->entry[i].value);
-	}
 }
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -11,8 +11,8 @@
  * It ends with one line: what was done.
  *
  * Where the kernel has /proc/tine/leaks, every page and object must be back after the storm. A calm
- * before it, a second of the same, fills what is filled once; and all of both happens in a child, so
- * that the process which compares has changed nothing itself.
+ * before it, a second of the same, fills what is filled once; and all of both happens in a child,
+ * so that the process which compares has changed nothing itself.
  */
 #include "storm.h"
 

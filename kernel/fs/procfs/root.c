@@ -90,7 +90,8 @@ static int show_leaks(struct text *out, const struct proc_subject *s)
 	text_printf(out, "free_pages %llu\n", U(m.free + arch_kernel_tables()));
 	text_printf(out, "pages anon %llu\npages cache %llu\npages table %llu\npages slab %llu\n"
 			 "pages kernel %llu\n",
-		    U(m.anon), U(m.cache), U(m.table), U(m.slab), U(m.kernel - arch_kernel_tables()));
+		    U(m.anon), U(m.cache), U(m.table), U(m.slab),
+		    U(m.kernel - arch_kernel_tables()));
 	slab_for_each(put_leak_line, out);
 	return 0;
 }
