@@ -135,6 +135,8 @@ uint64_t frame_syscall_arg(const struct trap_frame *f, unsigned int index);	/* 0
 /* The same of an i386 call: 32 bits. */
 uint64_t frame_syscall_arg_i386(const struct trap_frame *f, unsigned int index);
 bool frame_is_user(const struct trap_frame *f);
+/* A number that depends on each general register: two that differ come from different registers. */
+uint64_t frame_sum(const struct trap_frame *f);
 /* The frame of a fresh program: zero registers, entry, stack, interrupts on. */
 void frame_init_user(struct trap_frame *f, uint64_t pc, uint64_t sp);
 /* After a system call that a signal interrupted: goes back to the call instruction, with number
@@ -192,6 +194,14 @@ must_check int arch_prctl(int code, uint64_t arg);
 void arch_space_init_root(void *root_table);
 void arch_space_load(phys_t root);		/* this CPU; flushes non-global entries */
 phys_t arch_space_kernel_root(void);
+/*
+ * Tags keep the translations of several spaces apart (PCIDs): a processor has tags 1 to
+ * arch_space_tags(), 0 when there are none or they are not wanted. With `keep` what it still holds
+ * under the tag stays, which must be current. arch_space_load() uses tag 0. Flushes of this CPU
+ * reach the loaded tag only.
+ */
+uint32_t arch_space_tags(void);
+void arch_space_load_tagged(phys_t root, uint32_t tag, bool keep);
 void arch_tlb_flush_page(uint64_t address);	/* this CPU: also all paging-structure caches */
 void arch_tlb_flush_all(void);			/* this CPU, user entries */
 

@@ -16,6 +16,7 @@ extern const struct init_call init_late[];	/* a kernel thread: may sleep; all pr
 
 void machine_memory_init(void);
 void log_thread_start(void);
+void switch_log_start(void);
 void trace_rings_init(void);
 void trace_rings_complete(void);
 void root_mount(void);

@@ -22,5 +22,6 @@ const struct init_call init_early[] = {
 	CALL(trace_rings_init, "before the first event worth having"),
 	CALL(timer_system_init, "locks of the timer queues, before anything sleeps"),
 	CALL(sched_init, "this stack becomes the idle thread; needs clock and timers"),
+	CALL(sched_choose, "sched= and headway=, before the first thread"),
 	{ NULL, NULL, NULL },
 };

@@ -26,6 +26,7 @@
 
 const struct init_call init_late[] = {
 	CALL(log_thread_start, "from here on logging costs no time"),
+	CALL(switch_log_start, "log=sync: as many switches as can be"),
 	CALL(space_init, "address spaces and the page cache, which files live in"),
 	CALL(vfs_init, "names, mounts and open files, before what registers with them"),
 	CALL(tmpfs_init, "the first root's type, and devfs's store"),

@@ -165,6 +165,8 @@ void klog_wake_drainer(void)
 		drainer_wake();
 }
 
+bool klog_is_sync(void) { return log_sync; }
+
 void klog_enter_panic(void) { log_in_panic = true; }
 
 /* log= takes a level, "sync", or both with a comma; it may be given more than once. */
@@ -186,4 +188,7 @@ void klog_init(void)
 			value += n + (comma != NULL ? 1 : 0);
 		}
 	}
+	/* Its lines at each switch are information. */
+	if (log_sync && log_level < LOG_INFO)
+		log_level = LOG_INFO;
 }

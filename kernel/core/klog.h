@@ -1,6 +1,7 @@
 /*
  * The kernel's log: a ring in memory, drained to the serial port by a kernel thread, so that
- * logging costs a copy and never waits for a device. `log=sync` writes through instead.
+ * logging costs a copy and never waits for a device. `log=sync` writes through instead, and adds a
+ * line at each switch of threads (boot/switch_log.c).
  *
  * Lines below the level of `log=debug|info|warn|error` (default warn) are not formatted.
  */
@@ -20,6 +21,7 @@ size_t klog_read_tail(char *buf, size_t n);
 /* Text as it is, without level and time; the panic's lines. */
 void klog_raw(const char *text, size_t n);
 
+bool klog_is_sync(void);			/* log=sync */
 void klog_init(void);			/* reads log= of the command line */
 /* From now on a line wakes the drainer: a thread that calls klog_flush() while there is some. */
 void klog_set_drainer(void (*wake)(void));

@@ -18,6 +18,7 @@
 #include "mem/slab.h"
 #include "proc/pidfd.h"
 #include "proc/proc_internal.h"
+#include "proc/step.h"
 
 #define CLONE_NAMESPACES                                                                          \
 	(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER |            \
@@ -281,6 +282,7 @@ static void prepare_frame(struct clone_plan *plan, const struct trap_frame *fram
 	arch_thread_prepare_user(&thread->arch, top, frame);
 	planted = arch_user_frame(top);
 	frame_set_result(planted, 0);
+	step_child(planted);
 	if (r->stack != 0)
 		frame_set_sp(planted, r->stack + r->stack_size);
 	if ((r->flags & CLONE_SETTLS) != 0)

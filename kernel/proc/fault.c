@@ -11,6 +11,7 @@
 #include "lib/string.h"
 #include "proc/oom.h"
 #include "proc/proc_internal.h"
+#include "proc/step.h"
 
 static void send_fault(const struct exception *e)
 {
@@ -29,7 +30,8 @@ static void send_fault(const struct exception *e)
 
 void exception_enter(struct trap_frame *frame, const struct exception *e)
 {
-	send_fault(e);
+	if (!step_take(frame, e))
+		send_fault(e);
 }
 
 /* May this context sleep to repair a fault? Not under spin locks, not in interrupt handlers, which

@@ -14,6 +14,7 @@
 #include "proc/exec_internal.h"
 #include "proc/fail_nth.h"
 #include "proc/futex.h"
+#include "proc/step.h"
 #include "vfs/mount.h"
 
 static struct {
@@ -48,6 +49,7 @@ void proc_init(void)
 	signal_caches_init();
 	futex_init();
 	fail_nth_init();
+	step_init();
 	file_set_cred_hooks(file_cred_get, file_cred_put);
 }
 

@@ -19,7 +19,8 @@
 /* Interrupts off; true when something was done and the state must be looked at anew. */
 static bool do_one(struct trap_frame *frame, struct thread *thread)
 {
-	if (unlikely(sched_need_resched()) && headway_may_switch(thread, frame_pc(frame), true)) {
+	if (unlikely(sched_need_resched()) &&
+	    headway_may_switch(thread, frame_pc(frame), frame_sum(frame), true)) {
 		sched_switch();
 		return true;
 	}
@@ -27,6 +28,7 @@ static bool do_one(struct trap_frame *frame, struct thread *thread)
 		arch_irq_enable();
 		signal_deliver(frame);
 		arch_irq_disable();
+		headway_registers_changed(thread);
 		return true;
 	}
 	return false;

@@ -4,7 +4,8 @@
  *
  * What the door out to user mode calls. user_return() does, with interrupts off, in this order:
  *
- *	if (sched_need_resched() && headway_may_switch(thread, frame_pc(frame), true))
+ *	if (sched_need_resched() &&
+ *	    headway_may_switch(thread, frame_pc(frame), frame_sum(frame), true))
  *		sched_switch(), and look again (signals too)
  *	sched_slice_begin();
  *	headway_user_return(thread, frame_pc(frame));
@@ -24,17 +25,24 @@ static inline void headway_user_return(struct thread *thread, uint64_t pc)
 }
 
 /*
- * The slice of the current thread has ended, and it was interrupted at `pc`: may it be switched
- * out? False counts a stall and keeps its place. Interrupts off.
+ * The slice of the current thread has ended, and it was interrupted at `pc`, with registers of the
+ * sum `sum`: may it be switched out? False counts a stall and keeps its place. Interrupts off.
  */
-bool headway_slice_may_switch(struct thread *thread, uint64_t pc, bool from_user);
+bool headway_slice_may_switch(struct thread *thread, uint64_t pc, uint64_t sum, bool from_user);
+
+/* The kernel gave the current thread other registers (a signal's frame): they tell nothing. */
+static inline void headway_registers_changed(struct thread *thread)
+{
+	thread->kept_pc = UINT64_MAX;
+}
 
 /*
  * need_resched is set: may sched_switch() be called? False when the slice's end is the only reason
  * and headway refuses; need_resched is then clear and the thread gets a new slice.
  */
-static inline bool headway_may_switch(struct thread *thread, uint64_t pc, bool from_user)
+static inline bool headway_may_switch(struct thread *thread, uint64_t pc, uint64_t sum,
+				      bool from_user)
 {
 	return (cpu_self()->need_resched & RESCHED_PREEMPT) != 0 ||
-	       headway_slice_may_switch(thread, pc, from_user);
+	       headway_slice_may_switch(thread, pc, sum, from_user);
 }

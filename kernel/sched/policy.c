@@ -22,6 +22,7 @@ void thread_set_weight(struct thread *t, uint8_t policy, int nice)
 {
 	t->policy = policy;
 	t->nice = (int8_t)nice;
+	t->is_listed = policy_is_rt(policy) || sched_is_round_robin;
 	t->weight = policy == SCHED_IDLE ? IDLE_POLICY_WEIGHT : nice_weights[nice - NICE_MIN];
 	t->inverse_weight = ((uint64_t)NICE_0_WEIGHT << 32) / t->weight;
 	t->request_virtual_ns = (SCHED_SLICE_NS * t->inverse_weight) >> 32;

@@ -40,6 +40,11 @@ void sched_yield(void);				/* sched_yield(2) */
 /* The current thread ends; never returns. Its last reference is dropped by the next thread. */
 void sched_exit(void) noreturn_fn;
 
+/* The lab's choices on the command line, sched= and headway=; once, after sched_init(). */
+void sched_choose(void);
+/* log=sync's line at each switch: called before the stacks change, as the hook above. */
+void sched_set_switch_log(void (*hook)(struct thread *prev, struct thread *next));
+
 /* Called by the timer when the slice set by user_return() ends; interrupts off. */
 void sched_slice_ended(void);
 /* user_return(), last: the slice begins if it is the first return since the switch, and its end is

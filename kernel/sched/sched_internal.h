@@ -47,6 +47,11 @@ PERCPU_DECLARE(struct runqueue, runqueue);
 extern atomic32_t sched_idle_mask;	/* processors that idle and that nobody claimed */
 extern atomic32_t sched_online_mask;
 
+/* What sched= and headway= of the command line choose (choice.c; here in switch.c). [I] */
+extern uint64_t sched_slice_ns;		/* 0: up to the next tick */
+extern bool sched_is_round_robin;
+extern bool headway_is_off;
+
 static inline struct runqueue *runqueue_of(uint32_t cpu) { return cpu_of(runqueue, cpu); }
 static inline struct runqueue *runqueue_this(void) { return this_cpu(runqueue); }
 static inline cpu_mask_t cpu_bit(uint32_t cpu) { return (cpu_mask_t)1 << cpu; }
@@ -55,11 +60,12 @@ static inline bool policy_is_rt(uint8_t policy)
 {
 	return policy == SCHED_FIFO || policy == SCHED_RR;
 }
-static inline bool thread_is_rt(const struct thread *t) { return policy_is_rt(t->policy); }
+/* Served from the lists by priority: the real-time policies, and with sched=rr everybody. */
+static inline bool thread_is_rt(const struct thread *t) { return t->is_listed; }
 
 static inline uint64_t thread_slice_ns(const struct thread *t)
 {
-	return t->policy == SCHED_RR ? SCHED_RR_SLICE_NS : SCHED_SLICE_NS;
+	return t->policy == SCHED_RR ? SCHED_RR_SLICE_NS : sched_slice_ns;
 }
 
 /* --- runqueue.c: the lock is held in all of these -------------------------------------------- */

@@ -25,11 +25,16 @@
  * each period (rt_limit.c). SLICE is answered by headway_slice_may_switch():
  *
  *  - From user mode: allowed when the interrupted pc differs from the pc of the last return to user
- *    mode (user_pc): some instruction has retired since. If they are equal, nothing may have
- *    retired (the timer was pending at the way out, as with a periodic tick and a slow switch: the
- *    design's livelock), and the expiry is refused: a stall is counted, the thread stays and gets a
- *    slice four times as long. After two refusals in one dispatch the third expiry is believed,
- *    since an instruction that jumps to itself looks the same. A refused expiry costs no switch, so
+ *    mode (user_pc): some instruction has retired since. If they are equal, a loop may have come
+ *    round: allowed too when the sum of the registers differs from what it returned with at this pc
+ *    after the last slice's end, in this dispatch or at its start (kept_*; what the kernel itself
+ *    changes, a signal's frame, voids it). Else
+ *    nothing may have retired (the timer was pending at the way out, as with a periodic tick and a
+ *    slow switch: the design's livelock), and the expiry is refused: a stall is counted, the thread
+ *    stays and gets a slice four times as long. After two refusals in one dispatch the third expiry
+ *    is believed, since an instruction that jumps to itself looks the same. Emulators take
+ *    interrupts between blocks of code, so a short loop is always met at its head, and would be
+ *    refused twice in each dispatch without the sums. A refused expiry costs no switch, so
  *    by then the thread had the processor for 60 ms less three short handlers. That this is more
  *    than nothing is the one assumption; a machine whose way out takes that long without a switch
  *    runs nothing under any scheduler.
@@ -45,17 +50,29 @@
  * mode.
  */
 #include "arch/arch_up.h"
+#include "core/klog.h"
 #include "core/schedule_point.h"
 #include "core/timer.h"
 #include "core/trace.h"
+#include "lib/bits.h"
 #include "sched/headway.h"
 #include "sched/sched_internal.h"
 
 static void (*space_switch)(struct thread *prev, struct thread *next);	/* [I] after boot */
+static void (*switch_log)(struct thread *prev, struct thread *next);	/* [a] NULL: no log */
+
+uint64_t sched_slice_ns = SCHED_SLICE_NS;
+bool sched_is_round_robin;
+bool headway_is_off;
 
 void sched_set_space_switch(void (*hook)(struct thread *prev, struct thread *next))
 {
 	space_switch = hook;
+}
+
+void sched_set_switch_log(void (*hook)(struct thread *prev, struct thread *next))
+{
+	switch_log = hook;
 }
 
 /* Somebody waits: the slice timer must be on. A deadline that is armed already is early enough. */
@@ -105,6 +122,9 @@ static void note_switched_in(struct thread *t, uint64_t now)
 	t->slice_end_ns = now + thread_slice_ns(t);
 	t->user_entered = 0;
 	t->refusals = 0;
+	if (!t->kept_over_switch)
+		headway_registers_changed(t);
+	t->kept_over_switch = false;
 	t->headway.dispatches++;
 	if (waited > t->headway.longest_wait_ns && !t->is_idle)
 		t->headway.longest_wait_ns = waited;
@@ -169,6 +189,8 @@ static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *n
 	schedule_point();
 	if (next->space != prev->space && space_switch != NULL)
 		space_switch(prev, next);
+	if (unlikely(switch_log != NULL))
+		switch_log(prev, next);
 	if (!next->is_idle)
 		arch_set_kernel_stack(thread_stack_top(next));
 	if (unlikely(trace_on))
@@ -218,6 +240,7 @@ static void switch_irq_off(uint32_t extra_reasons)
 	rq->kicked = false;
 	next = choose(rq, prev, reasons, now);
 	if (next == prev) {
+		prev->kept_over_switch = false;
 		slice_ensure_armed(rq, now);
 		if ((reasons & RESCHED_SLICE) != 0)
 			prev->slice_end_ns = now + thread_slice_ns(prev);
@@ -247,6 +270,10 @@ void sched_exit(void)
 {
 	struct thread *t = thread_current();
 
+	if (t->headway.stalls != 0)
+		log_info("headway: thread %u (%s) ends: %lu dispatches, %lu stalls, %lu deferrals",
+			 t->id, t->name, t->headway.dispatches, t->headway.stalls,
+			 t->headway.deferrals);
 	arch_irq_disable();
 	spin_lock(&t->lock);
 	t->state = THREAD_DEAD;
@@ -268,7 +295,7 @@ void preempt_enable_slow(void)
 void kernel_interrupt_return(void)
 {
 	while (unlikely(sched_need_resched()) && preempt_count() == 0 &&
-	       headway_may_switch(thread_current(), 0, false))
+	       headway_may_switch(thread_current(), 0, 0, false))
 		sched_switch();
 }
 
@@ -280,13 +307,51 @@ void sched_ipi(void)
 /* --- slices ---------------------------------------------------------------------------------- */
 
 #define REFUSALS_MAX 2u
+#define BARREN_FIRST_LOGGED 10u
 
-bool headway_slice_may_switch(struct thread *t, uint64_t pc, bool from_user)
+/*
+ * headway=off, the lab's: every expiry switches, as in the kernel of the report. A dispatch that
+ * ends at the address it returned to has retired nothing, unless that is an instruction that jumps
+ * to itself. Told at 10 such in a row, 20, 40, ...
+ */
+static void headway_watch(struct thread *t, uint64_t pc, bool from_user)
 {
-	bool moved = from_user ? pc != t->user_pc : t->user_entered != 0;
+	if (!from_user || pc != t->user_pc || t->user_entered != 1) {
+		t->headway.barren = 0;
+		return;
+	}
+	t->headway.barren++;
+	if (t->headway.barren < BARREN_FIRST_LOGGED ||
+	    t->headway.barren % BARREN_FIRST_LOGGED != 0 ||
+	    !is_power_of_two(t->headway.barren / BARREN_FIRST_LOGGED))
+		return;
+	log_error("headway: thread %u (%s) RIP=%#lx: dispatched %lu times in a row, 0 instructions "
+		  "retired: the timer was pending at each return", t->id, t->name, pc,
+		  t->headway.barren);
+}
 
-	if (moved || t->refusals == (from_user ? REFUSALS_MAX : 1u) || t->is_idle)
+/* In user mode: has anything retired since the last return? Keeps the sum for the next question. */
+static bool has_moved(struct thread *t, uint64_t pc, uint64_t sum)
+{
+	bool moved = pc != t->user_pc || (t->kept_pc == pc && sum != t->kept_sum);
+
+	t->kept_pc = pc;
+	t->kept_sum = sum;
+	return moved;
+}
+
+bool headway_slice_may_switch(struct thread *t, uint64_t pc, uint64_t sum, bool from_user)
+{
+	bool moved = from_user ? has_moved(t, pc, sum) : t->user_entered != 0;
+
+	if (unlikely(headway_is_off)) {
+		headway_watch(t, pc, from_user);
 		return true;
+	}
+	if (moved || t->refusals == (from_user ? REFUSALS_MAX : 1u) || t->is_idle) {
+		t->kept_over_switch = from_user;
+		return true;
+	}
 	t->refusals++;
 	if (from_user)
 		t->headway.stalls++;

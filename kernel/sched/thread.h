@@ -23,6 +23,7 @@ struct headway {			/* design chapter 5, [o] unless noted */
 	uint64_t dispatches;		/* times switched in */
 	uint64_t stalls;		/* slice expiries refused: no user instruction yet */
 	uint64_t deferrals;		/* slice expiries put off once in kernel mode */
+	uint64_t barren;		/* headway=off: dispatches in a row that retired nothing */
 	uint64_t longest_wait_ns;	/* runnable to running */
 	uint64_t user_ns, system_ns;
 };
@@ -65,6 +66,9 @@ struct thread {
 	uint64_t user_entered;		/* returns to user since switch-in: the headway invariant */
 	uint64_t user_pc;		/* [o] where the last of them went (sched/headway.h) */
 	uint32_t refusals;		/* [o] slice expiries refused since switch-in */
+	/* [o] What it went back to user mode with after a slice's end: sched/switch.c */
+	uint64_t kept_pc, kept_sum;
+	bool kept_over_switch;
 	bool pending_signal;		/* [a] set by proc: makes interruptible waits end */
 	bool pending_kill;		/* [a] a fatal signal: makes killable waits end */
 	uint64_t voluntary_switches, involuntary_switches;
@@ -73,6 +77,7 @@ struct thread {
 	struct file **releasing;	/* [o] vfs/file.c: those whose turn comes; NULL: none */
 	struct space *space;		/* [o] NULL for kernel threads */
 	bool is_idle;
+	bool is_listed;			/* under the run queue's lock: thread_is_rt() */
 	void (*entry)(void *arg);	/* [I] kernel threads */
 	void *entry_arg;
 	/* The last reference is gone: interrupts may be off, it must not sleep. */

@@ -25,6 +25,11 @@
  * getting flushes. When the space dies, tlb_leave_space() sends those processors to the kernel's
  * root.
  *
+ * Tags (tlb=pcid). A processor then keeps the translations of several spaces, each under a tag: a
+ * slot. The bit in space->cpus stays set as long as the space has a slot; a flush that finds the
+ * space not loaded marks its slot stale, and the next load drops what it held. A slot given to
+ * another space is dropped by that space's first load.
+ *
  * Locking. `loaded` belongs to its processor, interrupts off. tlb_flush() waits for other
  * processors with table_lock held: table_lock is never taken with interrupts off, so a processor
  * that waits for it still answers.
@@ -41,12 +46,49 @@
 
 #define FLUSH_PAGES_MAX 16
 
+#define SLOTS 8
+
+struct tag_slot {
+	struct space *space;			/* NULL: free */
+	bool stale;
+};
+
+struct tag_table {				/* [c] interrupts off */
+	struct tag_slot slots[SLOTS];		/* tag 1 and up */
+	uint32_t next;				/* the slot to give away next */
+};
+
 static PERCPU(struct space *, loaded);		/* [c] NULL: the kernel's own root */
+static PERCPU(struct tag_table, tag_table);
+static uint32_t tag_count;			/* [I] 0: no tags */
+
+static struct tag_slot *slot_find(const struct space *space)
+{
+	for (uint32_t i = 0; i < tag_count; i++)
+		if (this_cpu(tag_table)->slots[i].space == space)
+			return &this_cpu(tag_table)->slots[i];
+	return NULL;
+}
+
+/* True when the space is not loaded here: nothing to flush now. */
+static bool slot_mark_stale(const struct space *space)
+{
+	irq_state_t irq = arch_irq_save();
+	bool elsewhere = *this_cpu(loaded) != space;
+	struct tag_slot *slot = elsewhere ? slot_find(space) : NULL;
+
+	if (slot != NULL)
+		slot->stale = true;
+	arch_irq_restore(irq);
+	return elsewhere;
+}
 
 static void flush_range_here(void *arg)
 {
 	const struct gather *g = arg;
 
+	if (unlikely(tag_count != 0) && slot_mark_stale(g->space))
+		return;
 	if ((g->end - g->start) >> PAGE_SHIFT > FLUSH_PAGES_MAX) {
 		arch_tlb_flush_all();
 		return;
@@ -87,6 +129,36 @@ void gather_release(struct gather *g)
 	g->count = 0;
 }
 
+/* A slot for a space that has none; whoever had it leaves this processor. Not the loaded one's: its
+ * bit may not be cleared before the other root is loaded. */
+static struct tag_slot *slot_take(struct space *space)
+{
+	struct tag_table *t = this_cpu(tag_table);
+	struct tag_slot *slot;
+
+	do {
+		slot = &t->slots[t->next++ % tag_count];
+	} while (slot->space != NULL && slot->space == *this_cpu(loaded));
+	if (slot->space != NULL)
+		atomic32_and(&slot->space->cpus, ~(1u << cpu_id()));
+	atomic32_or(&space->cpus, 1u << cpu_id());
+	full_barrier();			/* partner: tlb_flush() */
+	*slot = (struct tag_slot){ space, true };
+	return slot;
+}
+
+static void load_tagged(struct space *space)
+{
+	struct tag_slot *slot = slot_find(space);
+
+	if (slot == NULL)
+		slot = slot_take(space);
+	arch_space_load_tagged(space->root, (uint32_t)(slot - this_cpu(tag_table)->slots) + 1,
+			       !slot->stale);
+	slot->stale = false;
+	*this_cpu(loaded) = space;
+}
+
 void tlb_load_space(struct space *space)
 {
 	struct space **mine = this_cpu(loaded);
@@ -95,13 +167,17 @@ void tlb_load_space(struct space *space)
 
 	if (old == space)
 		return;
+	if (unlikely(tag_count != 0) && space != NULL) {
+		load_tagged(space);
+		return;
+	}
 	if (space != NULL) {
 		atomic32_or(&space->cpus, bit);
 		full_barrier();		/* partner: tlb_flush() */
 	}
 	arch_space_load(space != NULL ? space->root : arch_space_kernel_root());
 	*mine = space;
-	if (old != NULL)
+	if (old != NULL && tag_count == 0)
 		atomic32_and(&old->cpus, ~bit);
 }
 
@@ -113,12 +189,25 @@ static void switch_spaces(struct thread *prev, struct thread *next)
 		tlb_load_space(next->space);
 }
 
+/* What the slot's tag still holds is dropped by its next owner's first load. */
+static void slot_drop(struct space *space)
+{
+	struct tag_slot *slot = slot_find(space);
+
+	if (slot != NULL) {
+		slot->space = NULL;
+		atomic32_and(&space->cpus, ~(1u << cpu_id()));
+	}
+}
+
 static void leave_here(void *arg)
 {
 	irq_state_t irq = arch_irq_save();
 
 	if (*this_cpu(loaded) == arg)
 		tlb_load_space(NULL);
+	if (unlikely(tag_count != 0))
+		slot_drop(arg);
 	arch_irq_restore(irq);
 }
 
@@ -137,5 +226,6 @@ void tlb_leave_space(struct space *space)
 
 void tlb_init(void)
 {
+	tag_count = arch_space_tags() < SLOTS ? arch_space_tags() : SLOTS;
 	sched_set_space_switch(switch_spaces);
 }

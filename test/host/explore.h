@@ -61,6 +61,8 @@ void host_print_threads(void);
 void host_user_run(uint64_t ns);
 /* What each return to user mode takes after the slice was armed. */
 extern uint64_t host_door_cost_ns;
+/* The same for a loop that an interrupt always meets at its head: only its registers change. */
+void host_user_loop(uint64_t ns);
 /* The same for a program that is one instruction that jumps to itself. */
 void host_user_spin(uint64_t ns);
 

@@ -109,6 +109,38 @@ TEST(one_shot_slices_never_stall)
 	explore_once(&s);
 }
 
+/* --- a loop that is always met at its head does not keep the processor longer ----------------- */
+
+static void loop(void *arg)
+{
+	host_user_loop(200 * MS);
+	stalls += thread_current()->headway.stalls;
+	dispatches += thread_current()->headway.dispatches;
+	done++;
+}
+
+static void setup_loop(void)
+{
+	stalls = dispatches = done = 0;
+	host_spawn(1u << 0, "looper", loop, NULL);
+	host_spawn(1u << 0, "looper", loop, NULL);
+}
+
+/* The first expiry of each is refused: what it returned with was not kept. */
+static void check_loop(void)
+{
+	HOST_EXPECT(done == 2 && stalls <= 2);
+	HOST_EXPECT(dispatches >= 120);
+}
+
+TEST(registers_tell_a_loop_from_nothing)
+{
+	const struct scenario s = { "loop", setup_loop, check_loop, LIMIT_NS };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
 /* --- an instruction that jumps to itself is switched out nevertheless ------------------------ */
 
 static void spin(void *arg)

@@ -115,26 +115,26 @@ void host_print_threads(void)
 uint64_t host_door_cost_ns;
 
 /* As user_return(): the slice is last. Interrupts off from here to "user mode". */
-static void door_out(struct thread *t, uint64_t pc)
+static void door_out(struct thread *t, uint64_t pc, uint64_t sum)
 {
 	arch_irq_disable();
-	while (sched_need_resched() && headway_may_switch(t, pc, true))
+	while (sched_need_resched() && headway_may_switch(t, pc, sum, true))
 		sched_switch();
 	sched_slice_begin();
 	headway_user_return(t, pc);
 	host_burn(host_door_cost_ns);
 }
 
-static void user_run(uint64_t ns, uint64_t pc_step)
+static void user_run(uint64_t ns, uint64_t pc_step, uint64_t sum_step)
 {
 	struct thread *t = thread_current();
-	uint64_t pc = 0x400000;
+	uint64_t pc = 0x400000, sum = 0;
 
 	while (ns != 0) {
 		struct host_processor *p;
 		uint64_t start, ran;
 
-		door_out(t, pc);
+		door_out(t, pc, sum);
 		start = host_time_ns;
 		p = &host_processors[cpu_id()];
 		p->user_until_ns = start + ns;
@@ -144,14 +144,16 @@ static void user_run(uint64_t ns, uint64_t pc_step)
 		ran = ran < ns ? ran : ns;
 		ns -= ran;
 		pc += ran * pc_step;
+		sum += ran * sum_step;
 		if (host_has_interrupt(cpu_id()))
 			host_take_interrupt(true);
 	}
 	arch_irq_enable();
 }
 
-void host_user_run(uint64_t ns) { user_run(ns, 1); }
-void host_user_spin(uint64_t ns) { user_run(ns, 0); }
+void host_user_run(uint64_t ns) { user_run(ns, 1, 1); }
+void host_user_loop(uint64_t ns) { user_run(ns, 0, 1); }
+void host_user_spin(uint64_t ns) { user_run(ns, 0, 0); }
 
 /* --- checks ---------------------------------------------------------------------------------- */
 

@@ -147,6 +147,9 @@ void arch_space_load(phys_t root)
 	caches[cpu_id()].root = root;
 }
 
+uint32_t arch_space_tags(void) { return 0; }
+void arch_space_load_tagged(phys_t root, uint32_t tag, bool keep) { arch_space_load(root); }
+
 void arch_tlb_flush_all(void) { arch_space_load(caches[cpu_id()].root); }
 
 void arch_tlb_flush_page(uint64_t address)

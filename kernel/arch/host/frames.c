@@ -16,6 +16,7 @@ void frame_set_sp(struct trap_frame *f, uint64_t sp) { f->sp = sp; }
 uint64_t frame_result(const struct trap_frame *f) { return f->result; }
 void frame_set_result(struct trap_frame *f, uint64_t value) { f->result = value; }
 uint64_t frame_syscall_arg(const struct trap_frame *f, unsigned int i) { return f->args[i]; }
+uint64_t frame_sum(const struct trap_frame *f) { return f->sp * 3 + f->result; }
 bool frame_is_user(const struct trap_frame *f) { return f->user; }
 void frame_set_single_step(struct trap_frame *f, bool on) { f->single_step = on; }
 

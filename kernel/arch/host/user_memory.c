@@ -47,6 +47,9 @@ void arch_space_load(phys_t root)
 	arch_tlb_flush_all();
 }
 
+uint32_t arch_space_tags(void) { return 0; }
+void arch_space_load_tagged(phys_t root, uint32_t tag, bool keep) { arch_space_load(root); }
+
 void arch_tlb_flush_page(uint64_t address)
 {
 	for (struct tlb_entry *e = mmus[cpu_id()].tlb; e < mmus[cpu_id()].tlb + TLB_ENTRIES; e++)

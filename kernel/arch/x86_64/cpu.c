@@ -7,6 +7,7 @@
  */
 #include "arch/x86_64/cpu.h"
 
+#include "arch/x86_64/space_switch.h"
 #include "arch/x86_64/trap_frame.h"
 #include "core/assert.h"
 #include "lib/string.h"
@@ -191,7 +192,7 @@ void cpu_init_features(void)
 	write_cr4(CR4_DE | CR4_PAE | CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT |
 		  (f->umip ? CR4_UMIP : 0) | (f->fsgsbase ? CR4_FSGSBASE : 0) |
 		  (f->xsave ? CR4_OSXSAVE : 0) | (f->smep ? CR4_SMEP : 0) |
-		  (f->smap ? CR4_SMAP : 0));
+		  (f->smap ? CR4_SMAP : 0) | space_switch_cr4);
 	wrmsr(MSR_STAR, (uint64_t)USER_CS32 << 48 | (uint64_t)KERNEL_CS << 32);
 	wrmsr(MSR_LSTAR, (uint64_t)syscall_entry);
 	wrmsr(MSR_CSTAR, 0);

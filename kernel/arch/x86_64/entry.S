@@ -6,6 +6,7 @@
  *   exception, interrupt, int 0x80   trap_common -> trap_dispatch()
  *   syscall                          syscall_entry -> syscall_enter()
  *   NMI, double fault, machine check paranoid_common -> trap_paranoid()
+ *   debug exception                  debug_common -> either, by where it hit
  *   a planted user thread            user_thread_start -> thread_first_return()
  *
  * and, when the frame is a user's, leaves through return_to_user, which calls arch_return_user()
@@ -82,6 +83,31 @@ trap_common:
 	iretq
 2:	call trap_dispatch
 	jmp return_to_user
+
+/*
+ * A debug exception may hit at the first instruction of syscall_entry, with the user's stack pointer:
+ * when the trap flag was set at SYSCALL (Bochs), or a breakpoint was put off by MOV SS (SDM 3A
+ * 6.8.3). So it has a stack of its own. From user mode its frame moves to the thread's stack, where
+ * it may sleep.
+ */
+	.balign 16
+debug_common:
+	testb $3, 24(%rsp)
+	jz paranoid_common
+	swapgs
+	pushq %rdi
+	movq %rsp, %rdi
+	movq %gs:CPU_KERNEL_STACK_TOP, %rsp
+	pushq 56(%rdi)			/* ss, rsp, rflags, cs, rip, error code, trap */
+	pushq 48(%rdi)
+	pushq 40(%rdi)
+	pushq 32(%rdi)
+	pushq 24(%rdi)
+	pushq 16(%rdi)
+	pushq 8(%rdi)
+	movq (%rdi), %rdi
+	swapgs
+	jmp trap_common
 
 	.balign 16
 	.globl syscall_entry
@@ -177,6 +203,8 @@ trap_stubs:
 	pushq $vector
 	.if (vector == 2) || (vector == 8) || (vector == 18)
 	jmp paranoid_common
+	.elseif vector == 1
+	jmp debug_common
 	.else
 	jmp trap_common
 	.endif

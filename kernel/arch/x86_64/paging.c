@@ -190,8 +190,6 @@ void arch_space_init_root(void *root_table)
 		root[i] = kernel[i];
 }
 
-void arch_space_load(phys_t root) { write_cr3(root.value); }
-
 void arch_tlb_flush_page(uint64_t address)
 {
 	__asm__ volatile("invlpg (%0)" : : "r"(address) : "memory");

@@ -6,6 +6,9 @@
  * The divisor has 16 bits, so the chip cannot tick slower than 18.2 Hz: below that it ticks a whole
  * multiple faster and only each n-th tick counts. The other processors have no PIT: their APIC
  * timers tick at the same rate.
+ *
+ * divisor=N in place of hz= is what a kernel writes that does not know that: the chip gets the low
+ * 16 bits. 10 Hz asks for 119318 and gets 53782, 22.19 Hz.
  */
 #include "arch/x86_64/clock.h"
 
@@ -19,9 +22,11 @@
 
 #define PIT_HZ 1193182U
 #define HZ_DEFAULT 100
-#define HZ_MAX 10000
+#define HZ_MAX 1000
+#define DIVISOR_BITS 16
 
 uint32_t periodic_hz;			/* [I] after x86_clock_init(); 0: one-shot */
+static uint32_t divisor;		/* of the chip's clock */
 static uint32_t ticks_per_tick;		/* the chip's, for one of ours */
 static uint32_t ticks;			/* boot CPU */
 
@@ -32,23 +37,49 @@ static void pit_tick(void *arg)
 		timer_interrupt();
 }
 
+/* A divisor as a driver computes it, cut to what the chip takes; 0 means 65536 there. */
+static void choose_divisor(uint64_t wanted)
+{
+	divisor = (uint32_t)(wanted & ((1u << DIVISOR_BITS) - 1));
+	if (divisor == 0)
+		divisor = 1u << DIVISOR_BITS;
+	ticks_per_tick = 1;
+	periodic_hz = DIV_ROUND_UP(PIT_HZ, divisor);
+	log_warn("pit: divisor %lu is %u to the chip: %u.%02u Hz", wanted, divisor,
+		 PIT_HZ / divisor, PIT_HZ % divisor * 100 / divisor);
+}
+
+static void choose_rate(uint64_t hz)
+{
+	if (hz < 1 || hz > HZ_MAX) {
+		log_warn("hz=%lu: must be from 1 to %u; %u is used", hz, HZ_MAX, HZ_DEFAULT);
+		hz = HZ_DEFAULT;
+	}
+	periodic_hz = (uint32_t)hz;
+	ticks_per_tick = DIV_ROUND_UP(19, periodic_hz);
+	divisor = PIT_HZ / (periodic_hz * ticks_per_tick);
+}
+
 void pit_choose(void)
 {
 	const char *timer = cmdline_get("timer");
-	uint64_t hz = HZ_DEFAULT;
+	uint64_t hz = HZ_DEFAULT, wanted;
 
-	if (timer == NULL || strcmp(timer, "pit") != 0)
+	if (timer == NULL)
 		return;
+	if (strcmp(timer, "pit") != 0) {
+		log_warn("timer=%s: not known, only timer=pit is", timer);
+		return;
+	}
 	(void)cmdline_get_uint("hz", &hz);
-	periodic_hz = (uint32_t)CLAMP(hz, 1UL, (uint64_t)HZ_MAX);
+	if (cmdline_get_uint("divisor", &wanted))
+		choose_divisor(wanted);
+	else
+		choose_rate(hz);
 }
 
 void pit_start(void)
 {
-	uint32_t divisor;
-
-	ticks_per_tick = DIV_ROUND_UP(19, periodic_hz);
-	divisor = PIT_HZ / (periodic_hz * ticks_per_tick);
 	if (irq_register_line(0, false, pit_tick, NULL) != 0) {
 		log_error("timer=pit: there is no interrupt line for it");
 		periodic_hz = 0;
@@ -57,4 +88,5 @@ void pit_start(void)
 	outb(0x43, 0x34);		/* channel 0, both bytes, rate generator */
 	outb(0x40, (uint8_t)divisor);
 	outb(0x40, (uint8_t)(divisor >> 8));
+	log_info("pit: divisor %u, %u ticks for one of ours", divisor, ticks_per_tick);
 }

@@ -9,6 +9,7 @@
 #include "arch/arch_down.h"
 #include "arch/x86_64/cpu.h"
 #include "arch/x86_64/machine.h"
+#include "arch/x86_64/serial.h"
 #include "core/clock.h"
 #include "core/klog.h"
 
@@ -42,6 +43,7 @@ void arch_power_off(int status)
 
 	arch_irq_disable();
 	klog_flush();
+	serial_drain();
 	outb(DEBUG_EXIT_PORT, (uint8_t)status);
 	acpi_power_off();
 	for (const char *c = shutdown; *c != '\0'; c++)

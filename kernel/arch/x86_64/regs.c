@@ -9,6 +9,16 @@
 #include "arch/x86_64/trap_frame.h"
 #include "lib/string.h"
 
+/* The registers lie in a row, r15 to rdi (trap_frame.h). */
+uint64_t frame_sum(const struct trap_frame *f)
+{
+	uint64_t sum = f->rsp ^ f->rflags;
+
+	for (const uint64_t *r = &f->r15; r <= &f->rdi; r++)
+		sum = (sum << 7 | sum >> 57) + *r;
+	return sum;
+}
+
 void arch_regs_get(const struct trap_frame *f, const struct arch_thread *at,
 		   struct abi_user_regs *out)
 {

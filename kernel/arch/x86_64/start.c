@@ -12,6 +12,7 @@
 #include "arch/x86_64/paging.h"
 #include "arch/x86_64/serial.h"
 #include "arch/x86_64/smp.h"
+#include "arch/x86_64/space_switch.h"
 #include "arch/x86_64/vdso.h"
 #include "core/cmdline.h"
 
@@ -23,7 +24,7 @@ void arch_start(uint32_t magic, uint32_t info) noreturn_fn;
 /* Each line needs what is above it. */
 void arch_start(uint32_t magic, uint32_t info)
 {
-	void *ist[IST_COUNT] = { boot_ist[0], boot_ist[1], boot_ist[2] };
+	void *ist[IST_COUNT] = { boot_ist[0], boot_ist[1], boot_ist[2], boot_ist[3] };
 
 	idt_init();
 	cpu_init_tables(0, 0, ist);		/* per-CPU data: locks and panic() work from here */
@@ -48,5 +49,7 @@ void arch_init_machine(void)
 	ioapic_init(&machine);
 	x86_clock_init();
 	x86_clock_init_cpu();
+	serial_choose();
+	space_switch_choose();
 	vdso_init();
 }

@@ -37,7 +37,7 @@ struct idt_gate {
 };
 
 static struct idt_gate idt[256] __attribute__((aligned(16)));
-extern char trap_stubs[], spin_halt_end[];
+extern char trap_stubs[], spin_halt_end[], syscall_entry[];
 
 struct fixup { uint64_t from, to, target, kind; };
 extern const struct fixup fixup_table[], fixup_table_end[];
@@ -63,6 +63,7 @@ void idt_init(void)
 	gate_set(TRAP_NMI, IST_NMI, 0);
 	gate_set(TRAP_DF, IST_DOUBLE_FAULT, 0);
 	gate_set(TRAP_MC, IST_MACHINE_CHECK, 0);
+	gate_set(TRAP_DB, IST_DEBUG, 0);
 	gate_set(TRAP_BP, 0, 3);
 	gate_set(TRAP_OF, 0, 3);
 	gate_set(TRAP_INT80, 0, 3);
@@ -345,6 +346,13 @@ void trap_paranoid(struct trap_frame *f)
 		spin_halt_leave(f);
 		return;
 	}
+	/* The step of a program's SYSCALL: it belongs to the program's next instruction. */
+	if (f->trap == TRAP_DB && f->rip == (uint64_t)syscall_entry) {
+		(void)debug_code();
+		return;
+	}
+	if (f->trap == TRAP_DB)
+		die(f, "debug exception", 0);
 	die(f, f->trap == TRAP_DF ? "double fault (stack overflow?)" : "machine check", read_cr2());
 }
 

@@ -1,0 +1,102 @@
+/*
+ * Ways to change the address space (Intel SDM 3A, 4.10.4.1), chosen by tlb= of the command line:
+ *
+ *   cr3       the default: a load of CR3 drops all but global translations
+ *   pge       and CR4.PGE off and on again: the global ones too, as the kernel of the report did
+ *   invpcid   CR3 loaded without dropping anything, then INVPCID type 3: all but global ones
+ *   pcid      CR3 with the space's tag, nothing dropped; who has which tag is vm/tlb.c's
+ *
+ * The last two need PCIDs, the third INVPCID as well. What the processor lacks is refused by a line
+ * in the log. CPUID is asked, not tried: an emulator may take CR4.PCIDE and know no PCID.
+ */
+#include "arch/x86_64/space_switch.h"
+
+#include "arch/x86_64/cpu.h"
+#include "arch/x86_64/paging.h"
+#include "core/cmdline.h"
+#include "core/klog.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+
+#define CR3_KEEP (1UL << 63)
+#define CR4_PGE (1UL << 7)
+#define CR4_PCIDE (1UL << 17)
+#define INVPCID_ALL_BUT_GLOBAL 3UL
+#define TAGS 8
+
+uint64_t space_switch_cr4;			/* [I] after the boot CPU's start */
+static void (*other_load)(phys_t root);		/* [I] NULL: cr3 */
+static uint32_t tag_count;			/* [I] */
+
+static void load_pge(phys_t root)
+{
+	uint64_t cr4;
+
+	write_cr3(root.value);
+	cr4 = read_cr4();
+	write_cr4(cr4 & ~CR4_PGE);
+	write_cr4(cr4);
+	__asm__ volatile("mfence" : : : "memory");
+}
+
+static void load_invpcid(phys_t root)
+{
+	const struct { uint64_t tag, address; } operand = { 0, 0 };
+
+	write_cr3(root.value | CR3_KEEP);
+	__asm__ volatile("invpcid %0, %1" : : "m"(operand), "r"(INVPCID_ALL_BUT_GLOBAL) : "memory");
+}
+
+void arch_space_load(phys_t root)
+{
+	if (unlikely(other_load != NULL))
+		other_load(root);
+	else
+		write_cr3(root.value);
+}
+
+uint32_t arch_space_tags(void) { return tag_count; }
+
+void arch_space_load_tagged(phys_t root, uint32_t tag, bool keep)
+{
+	write_cr3(root.value | tag | (keep ? CR3_KEEP : 0));
+}
+
+static const struct {
+	const char *name;
+	bool needs_pcid, needs_invpcid;
+	void (*load)(phys_t root);
+	uint32_t tags;
+} methods[] = {
+	{ "cr3", false, false, NULL, 0 },
+	{ "pge", false, false, load_pge, 0 },
+	{ "invpcid", true, true, load_invpcid, 0 },
+	{ "pcid", true, false, NULL, TAGS },
+};
+
+void space_switch_choose(void)
+{
+	const char *wanted = cmdline_get("tlb");
+	bool has_pcid = (cpuid(1, 0).c & 1u << 17) != 0;
+	bool has_invpcid = cpu_features.leaf_max >= 7 && (cpuid(7, 0).b & 1u << 10) != 0;
+
+	for (uint32_t i = 0; wanted != NULL && i < ARRAY_SIZE(methods); i++) {
+		if (strcmp(wanted, methods[i].name) != 0)
+			continue;
+		if ((methods[i].needs_pcid && !has_pcid) ||
+		    (methods[i].needs_invpcid && !has_invpcid)) {
+			log_warn("tlb=%s: this processor has no %s; tlb=cr3 is used", wanted,
+				 has_pcid ? "INVPCID" : "PCID");
+			return;
+		}
+		other_load = methods[i].load;
+		tag_count = methods[i].tags;
+		/* CR3's tag is 0 now, as setting PCIDE demands. */
+		space_switch_cr4 = methods[i].needs_pcid ? CR4_PCIDE : 0;
+		write_cr4(read_cr4() | space_switch_cr4);
+		log_info("tlb=%s", wanted);
+		return;
+	}
+	if (wanted != NULL)
+		log_warn("tlb=%s: must be cr3, pge, invpcid or pcid", wanted);
+}
