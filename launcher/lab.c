@@ -15,9 +15,9 @@ static int missing(int argc, char **argv)
 }
 
 static const struct lab_command commands[] = {
-	{ "report", missing, "the report's program under its settings: both sides of fork go on" },
+	{ "report", lab_report, "the report's program and settings: both sides of fork go on" },
 	{ "livelock", missing, "the report's failure on purpose, its causes apart, and the cure" },
-	{ "step", missing, "each instruction of the child from its debug exception" },
+	{ "step", lab_step, "each instruction of the child from its debug exception" },
 	{ "latency", missing, "from IRETQ to the next timer interrupt and the first instruction" },
 	{ "tlb", missing, "ways to switch page tables, compared" },
 	{ "compare", missing, "parent and child after fork: what differs and why" },

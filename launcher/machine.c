@@ -181,6 +181,8 @@ void machine_command(struct strings *command, const struct options *options,
 	strings_add(command, "-append");
 	strings_add(command, kernel->words);
 	add_devices(command, options, files);
+	if (options->emulator)
+		strings_add_words(command, options->emulator);
 	if (options->gdb_port) {
 		strings_add(command, "-gdb");
 		strings_addf(command, "tcp:127.0.0.1:%u", options->gdb_port);

@@ -17,6 +17,7 @@
 enum {
 	KEY_ROOT = 256, KEY_DISK, KEY_RW, KEY_SMP, KEY_MEMORY, KEY_PUBLISH, KEY_NO_NET, KEY_KERNEL,
 	KEY_ICOUNT, KEY_APPEND, KEY_TRACE, KEY_LOG, KEY_GDB, KEY_MACHINE, KEY_TIMEOUT, KEY_DRY_RUN,
+	KEY_EMULATOR,
 };
 
 #define PROCESSORS_MAX	16
@@ -41,6 +42,7 @@ static const struct argp_option run_options[] = {
 	  0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "end it after that time, with status 124", 0 },
 	{ "dry-run", KEY_DRY_RUN, NULL, 0, "print the emulator's command line and do nothing", 0 },
+	{ "emulator", KEY_EMULATOR, "WORDS", 0, "more words for the emulator's command line", 0 },
 	{ "no-net", KEY_NO_NET, NULL, 0, "no network device (there is none yet)", 0 },
 	{ "disk", KEY_DISK, "IMAGE", 0, "not there yet", 0 },
 	{ "publish", KEY_PUBLISH, "HOST:GUEST", 0, "not there yet", 0 },
@@ -210,6 +212,9 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_DRY_RUN:
 		options->dry_run = true;
+		return 0;
+	case KEY_EMULATOR:
+		options->emulator = argument;
 		return 0;
 	case KEY_NO_NET:
 		return 0;

@@ -22,6 +22,7 @@ struct options {
 	enum machine_kind machine;
 	unsigned int timeout_ms;	/* 0: none */
 	bool dry_run;
+	const char *emulator;	/* more words for its command line, or NULL */
 	char **command;		/* NULL-terminated, at least one */
 };
 

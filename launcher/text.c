@@ -61,6 +61,14 @@ static bool is_plain(const char *text)
 	return text[0] && strspn(text, plain) == strlen(text);
 }
 
+void strings_add_words(struct strings *list, const char *text)
+{
+	char *copy = text_format("%s", text), *save = NULL;
+
+	for (char *word = strtok_r(copy, " ", &save); word; word = strtok_r(NULL, " ", &save))
+		strings_add(list, word);
+}
+
 void strings_print_quoted(const struct strings *list)
 {
 	for (size_t i = 0; i < list->count; i++) {

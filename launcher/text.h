@@ -25,6 +25,8 @@ char *text_format(const char *format, ...) __attribute__((format(printf, 1, 2)))
 void strings_add(struct strings *list, const char *text);
 void strings_addf(struct strings *list, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+/* The words of `text`, separated by spaces. */
+void strings_add_words(struct strings *list, const char *text);
 /* Prints the list as one line that a shell takes back. */
 void strings_print_quoted(const struct strings *list);
 /* Whether `words`, separated by spaces, contain `word`. */

@@ -20,6 +20,16 @@ $(U)/forkcost $(U)/fault: $(U)/%: user/%.c user/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<
 
+# The programs of `tine lab`. The report's has its addresses from a script of its own.
+$(U)/lab-report: user/lab/report.S user/lab/report.ld user/build.mk
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) -c -o $@.o $<
+	$(Q)ld -static -nostdlib -z max-page-size=4096 --no-warn-rwx-segments -T user/lab/report.ld -o $@ $@.o
+
+$(U)/lab-latency: user/lab/latency.c user/build.mk
+	@mkdir -p $(@D)
+	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<
+
 $(U)/mkcpio: user/mkcpio.c user/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
@@ -32,7 +42,8 @@ $(U)/manifest: user/image/manifest user/build.mk $(BUSYBOX)
 		sed 's,.*,link /& /bin/busybox,' >> $@.new
 	$(Q)mv $@.new $@
 
-$(O)/initramfs.cpio: $(U)/manifest $(U)/mkcpio $(U)/init $(U)/forkcost $(U)/fault $(IMAGE_FILES)
+$(O)/initramfs.cpio: $(U)/manifest $(U)/mkcpio $(U)/init $(U)/forkcost $(U)/fault $(U)/lab-report \
+		$(IMAGE_FILES)
 	$(Q)$(U)/mkcpio $< > $@.new
 	$(Q)mv $@.new $@
 

@@ -1,0 +1,125 @@
+/*
+ * lab_answer.c - the lab's answers: checks, the verdict, and what is read out of a log.
+ */
+#include "lab.h"
+
+#include "text.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static unsigned int failures;
+
+void lab_check(bool ok, const char *format, ...)
+{
+	va_list args;
+
+	printf("  %-5s ", ok ? "yes" : "NO");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	if (!ok)
+		failures++;
+}
+
+void lab_say(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+}
+
+int lab_verdict(const char *format, ...)
+{
+	va_list args;
+
+	if (failures) {
+		printf("not shown: %u of what was to be observed was not\n", failures);
+		return 1;
+	}
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	printf("\n");
+	return 0;
+}
+
+void lab_show_end(const char *log)
+{
+	const char *from = log + strlen(log);
+
+	for (int lines = 0; from > log && lines < 12; from--)
+		lines += from[-1] == '\n';
+	fprintf(stderr, "%s\n", from);
+}
+
+bool lab_is_quick(int argc, char **argv)
+{
+	if (argc == 1)
+		return false;
+	if (argc == 2 && strcmp(argv[1], "--quick") == 0)
+		return true;
+	die(STATUS_USAGE, "lab %s %s: only --quick is known", argv[0], argv[1]);
+}
+
+char *lab_line(char **text)
+{
+	char *line;
+
+	do {
+		line = strsep(text, "\n");
+	} while (line && !line[0]);
+	return line;
+}
+
+bool lab_number(const char *line, const char *key, uint64_t *value)
+{
+	const char *at = strstr(line, key);
+	char *end;
+
+	if (!at)
+		return false;
+	at += strlen(key);
+	*value = strtoull(at, &end, 0);
+	return end != at;
+}
+
+uint64_t lab_time_us(const char *line)
+{
+	unsigned long long seconds, us;
+
+	return sscanf(line, "[%llu.%llu]", &seconds, &us) == 2 ? seconds * 1000000 + us : 0;
+}
+
+unsigned int lab_count(const char *text, const char *word)
+{
+	unsigned int n = 0;
+
+	while ((text = strstr(text, word))) {
+		n++;
+		text += strlen(word);
+	}
+	return n;
+}
+
+bool lab_parse_switch(const char *line, struct lab_switch *s)
+{
+	const char *at = strstr(line, "] switch ");
+	unsigned long long from, to;
+
+	if (!at || sscanf(at, "] switch %llu -> %llu ", &from, &to) != 2)
+		return false;
+	*s = (struct lab_switch){ .time_us = lab_time_us(line), .from = from, .to = to };
+	s->is_report = lab_number(line, "RIP=", &s->rip) && lab_number(line, "RSP=", &s->rsp) &&
+		       s->rip >= 0x10000000 && s->rip < 0x10001000;
+	at = strstr(line, "CR3=");
+	if (at && (at = strstr(at, "-> ")))
+		s->cr3 = strtoull(at + 3, NULL, 0);
+	return true;
+}
