@@ -310,17 +310,12 @@ void sched_ipi(void)
 #define BARREN_FIRST_LOGGED 10u
 
 /*
- * headway=off, the lab's: every expiry switches, as in the kernel of the report. A dispatch that
- * ends at the address it returned to has retired nothing, unless that is an instruction that jumps
- * to itself. Told at 10 such in a row, 20, 40, ...
+ * headway=off, the lab's: every expiry switches, as in the kernel of the report. One that would have
+ * been refused ends a dispatch in which nothing has retired. Told at 10 such in a row, 20, 40, ...
  */
-static void headway_watch(struct thread *t, uint64_t pc, bool from_user)
+static void headway_watch(struct thread *t, uint64_t pc, bool moved)
 {
-	if (!from_user || pc != t->user_pc || t->user_entered != 1) {
-		t->headway.barren = 0;
-		return;
-	}
-	t->headway.barren++;
+	t->headway.barren = moved ? 0 : t->headway.barren + 1;
 	if (t->headway.barren < BARREN_FIRST_LOGGED ||
 	    t->headway.barren % BARREN_FIRST_LOGGED != 0 ||
 	    !is_power_of_two(t->headway.barren / BARREN_FIRST_LOGGED))
@@ -345,7 +340,9 @@ bool headway_slice_may_switch(struct thread *t, uint64_t pc, uint64_t sum, bool 
 	bool moved = from_user ? has_moved(t, pc, sum) : t->user_entered != 0;
 
 	if (unlikely(headway_is_off)) {
-		headway_watch(t, pc, from_user);
+		if (from_user)
+			headway_watch(t, pc, moved);
+		t->kept_over_switch = from_user;
 		return true;
 	}
 	if (moved || t->refusals == (from_user ? REFUSALS_MAX : 1u) || t->is_idle) {
