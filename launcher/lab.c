@@ -16,7 +16,7 @@ static int missing(int argc, char **argv)
 
 static const struct lab_command commands[] = {
 	{ "report", lab_report, "the report's program and settings: both sides of fork go on" },
-	{ "livelock", lab_livelock, "the report's failure on purpose, its causes apart, and the cure" },
+	{ "livelock", lab_livelock, "the report's failure on purpose, its causes, and the cure" },
 	{ "step", lab_step, "each instruction of the child from its debug exception" },
 	{ "latency", missing, "from IRETQ to the next timer interrupt and the first instruction" },
 	{ "tlb", missing, "ways to switch page tables, compared" },

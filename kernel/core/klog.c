@@ -111,13 +111,16 @@ static size_t format_line(char *line, size_t size, enum log_level level, const c
 
 void klog_raw(const char *text, size_t n) NO_LOCK_ANALYSIS
 {
-	irq_state_t state = ring_acquire();
+	irq_state_t state = ring_acquire(), irq;
 
 	append_locked(text, n);
 	ring_release(state);
-	if (log_sync || log_in_panic || drainer_wake == NULL)
+	if (log_sync || log_in_panic || drainer_wake == NULL) {
+		/* A line that is preempted in its middle is hard to read. */
+		irq = arch_irq_save();
 		klog_flush();
-	else if (atomic32_exchange(&wake_wanted, 1) == 0)
+		arch_irq_restore(irq);
+	} else if (atomic32_exchange(&wake_wanted, 1) == 0)
 		arch_ipi_send(cpu_id(), IPI_RESCHEDULE);
 }
 

@@ -270,7 +270,7 @@ void sched_exit(void)
 {
 	struct thread *t = thread_current();
 
-	if (t->headway.stalls != 0)
+	if (t->headway.stalls + t->headway.deferrals != 0)
 		log_info("headway: thread %u (%s) ends: %lu dispatches, %lu stalls, %lu deferrals",
 			 t->id, t->name, t->headway.dispatches, t->headway.stalls,
 			 t->headway.deferrals);
@@ -310,19 +310,20 @@ void sched_ipi(void)
 #define BARREN_FIRST_LOGGED 10u
 
 /*
- * headway=off, the lab's: every expiry switches, as in the kernel of the report. One that would have
- * been refused ends a dispatch in which nothing has retired. Told at 10 such in a row, 20, 40, ...
+ * headway=off, the lab's: every expiry switches a user thread, as in the kernel of the report. One
+ * that would have been refused or put off ends a dispatch without a user instruction. Told at 10
+ * such in a row, 20, 40, ...; RIP 0 when the thread did not get as far as user mode.
  */
 static void headway_watch(struct thread *t, uint64_t pc, bool moved)
 {
+	uint64_t tens;
+
 	t->headway.barren = moved ? 0 : t->headway.barren + 1;
-	if (t->headway.barren < BARREN_FIRST_LOGGED ||
-	    t->headway.barren % BARREN_FIRST_LOGGED != 0 ||
-	    !is_power_of_two(t->headway.barren / BARREN_FIRST_LOGGED))
-		return;
-	log_error("headway: thread %u (%s) RIP=%#lx: dispatched %lu times in a row, 0 instructions "
-		  "retired: the timer was pending at each return", t->id, t->name, pc,
-		  t->headway.barren);
+	tens = t->headway.barren / BARREN_FIRST_LOGGED;
+	if (t->headway.barren == tens * BARREN_FIRST_LOGGED && is_power_of_two(tens))
+		log_error("headway: thread %u (%s) RIP=%#lx: dispatched %lu times in a row, 0 user "
+			  "instructions retired: the timer was pending", t->id, t->name, pc,
+			  t->headway.barren);
 }
 
 /* In user mode: has anything retired since the last return? Keeps the sum for the next question. */
@@ -339,9 +340,8 @@ bool headway_slice_may_switch(struct thread *t, uint64_t pc, uint64_t sum, bool 
 {
 	bool moved = from_user ? has_moved(t, pc, sum) : t->user_entered != 0;
 
-	if (unlikely(headway_is_off)) {
-		if (from_user)
-			headway_watch(t, pc, moved);
+	if (unlikely(headway_is_off) && t->space != NULL) {
+		headway_watch(t, pc, moved);
 		t->kept_over_switch = from_user;
 		return true;
 	}
