@@ -399,7 +399,7 @@ bool ptable_next(struct page *root, uint64_t *address, uint64_t end, pte_t *entr
 			pte_t e = pte_load(entries_of(table) + pte_index(*address, level));
 
 			if (pte_is_none(e)) {
-				*address = (*address & ~(pte_span(level) - 1)) + pte_span(level);
+				*address = table_next_address(table, *address);
 				break;
 			}
 			if (level == 1) {
@@ -499,6 +499,7 @@ static uint64_t unmap_below(struct page *table, uint64_t start, uint64_t end, st
 		pte_t e = pte_load(slot);
 
 		if (pte_is_none(e)) {
+			next = table_next_address(table, start);
 			start = next < end ? next : end;
 			continue;
 		}

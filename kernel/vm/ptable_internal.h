@@ -46,22 +46,27 @@ static inline unsigned int table_next(const struct page *table, unsigned int ind
 {
 	const pte_t *entries = entries_of(table);
 
-	while (index < PTE_ENTRIES) {
-		uint32_t rest = table->groups >> (index / TABLE_GROUP);
-		unsigned int skip;
+	for (; index < PTE_ENTRIES; index++) {
+		if (index % TABLE_GROUP == 0) {
+			uint32_t rest = table->groups >> (index / TABLE_GROUP);
 
-		if (rest == 0)
-			return PTE_ENTRIES;
-		skip = (unsigned int)__builtin_ctz(rest);
-		if (skip > 0)
-			index = (index / TABLE_GROUP + skip) * TABLE_GROUP;
-		do {
-			if (!pte_is_none(pte_load(&entries[index])))
-				return index;
-			index++;
-		} while (index % TABLE_GROUP != 0);
+			if (rest == 0)
+				return PTE_ENTRIES;
+			index += (unsigned int)__builtin_ctz(rest) * TABLE_GROUP;
+		}
+		if (!pte_is_none(pte_load(&entries[index])))
+			return index;
 	}
 	return PTE_ENTRIES;
+}
+
+/* The address of the first entry in use behind that for `address`; the table's end without one. */
+static inline uint64_t table_next_address(const struct page *table, uint64_t address)
+{
+	unsigned int index = pte_index(address, table->level);
+	uint64_t span = pte_span(table->level);
+
+	return (address & ~(span - 1)) + (table_next(table, index + 1) - index) * span;
 }
 
 /* A table without entries (ptable_pool.c): count 1, level for the caller to set; or NULL. */
