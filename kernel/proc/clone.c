@@ -156,6 +156,7 @@ static int prepare_space(struct clone_plan *plan)
 		child->rseq = self->rseq;
 		child->rseq_bytes = self->rseq_bytes;
 		child->rseq_signature = self->rseq_signature;
+		child->rseq_cpu = self->rseq_cpu;
 	}
 	return 0;
 }

@@ -2,9 +2,10 @@
  * Restartable sequences (rseq(2)): a thread's registered area shows the processor it runs on, and a
  * critical section that is interrupted by a switch or a signal is aborted to its handler.
  *
- * The area is written on the way to user mode after a switch, and the abort is decided there: the
- * program counter in the frame against the section that the area points at. That there was a switch
- * is seen by the thread's count of dispatches, which differs from the one written for last.
+ * On the way to user mode after a switch the area is written, if the processor is another, and the
+ * abort is decided: the program counter in the frame against the section that the area points at.
+ * That there was a switch is seen by the thread's count of dispatches, which differs from the one
+ * last looked at.
  */
 #include "abi/rseq.h"
 
@@ -21,6 +22,7 @@ static int write_cpu(struct task *task, uint32_t cpu_start, uint32_t cpu)
 	    user_store32(FIELD(task, cpu_id), cpu) != 0 ||
 	    user_store32(FIELD(task, node_id), 0) != 0)
 		return -EFAULT;
+	task->rseq_cpu = cpu;
 	return 0;
 }
 
@@ -75,7 +77,8 @@ void rseq_return_after_switch(struct task *task, struct trap_frame *frame)
 {
 	uint32_t cpu = cpu_id();
 
-	if (abort_section(task, frame) != 0 || write_cpu(task, cpu, cpu) != 0)
+	if (abort_section(task, frame) != 0 ||
+	    (cpu != task->rseq_cpu && write_cpu(task, cpu, cpu) != 0))
 		signal_force_default(SIGSEGV, false);
 }
 

@@ -119,6 +119,7 @@ struct task {
 	size_t robust_list_bytes;
 	user_addr_t rseq;
 	uint32_t rseq_bytes, rseq_signature;
+	uint32_t rseq_cpu;			/* what the area shows */
 	uint64_t rseq_dispatches;		/* thread.headway.dispatches it was written for */
 	int restart_kind;			/* which sleep restart_syscall goes on with */
 	uint64_t restart_deadline_ns;
