@@ -288,6 +288,11 @@ void page_stats_get(struct page_stats *out)
 	};
 }
 
+uint64_t page_total(void)
+{
+	return total_frames;
+}
+
 void page_set_reclaim(size_t (*reclaim)(size_t n))
 {
 	reclaim_hook = reclaim;

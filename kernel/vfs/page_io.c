@@ -147,6 +147,9 @@ static ssize_t write_locked(struct object *object, struct iobuf *from, loff_t *p
 		done += moved;
 		if ((uint64_t)*pos > object->size_bytes)
 			write_once(object->size_bytes, (uint64_t)*pos);
+		moved = object_throttle(object);
+		if (moved < 0)
+			break;
 	}
 	return done > 0 || moved >= 0 ? done : moved;
 }

@@ -478,6 +478,8 @@ int space_fault_force(struct space *space, uint64_t address, enum fault_access a
 		rwlock_read_unlock(&space->lock);
 		if (grow && space_grow_stack(space, address))
 			continue;
+		if (access == FAULT_WRITE && error == 0 && object_dirt_is_excessive())
+			space_throttle(space, address);
 		if (error == -EINTR)
 			return fault_interrupted(si_code);
 		/* Only where the program itself waits for the page; callers of ours get -ENOMEM. */

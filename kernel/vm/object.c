@@ -118,7 +118,7 @@ void object_detach(struct object *object, struct page *page)
 	spin_unlock(&object->lock);
 	radix_pool_drain(&pool, object_node_free, NULL);
 	if ((atomic32_and(&page->flags, ~PAGE_DIRTY) & PAGE_DIRTY) != 0)
-		atomic32_sub_acq_rel(&object->dirty_pages, 1);
+		object_count_dirty(object, -1);
 	if (object->ops->uncharge != NULL)
 		object->ops->uncharge(object, 1);
 }

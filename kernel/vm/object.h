@@ -70,6 +70,12 @@ must_check struct page *object_grab_absent(struct object *object, uint64_t index
 void object_drop_clean(struct object *object);
 void object_page_unlock(struct page *page, bool uptodate);
 void object_mark_dirty(struct object *object, struct page *page);
+/*
+ * Dirty pages cannot be reclaimed, so who makes them waits when there are many: writes back those
+ * of this object if an eighth of memory is dirty. No lock of a space or page held; the inode's may
+ * be.
+ */
+must_check int object_throttle(struct object *object);
 /* Adopts a page the caller owns (count 1 moves to the object): initramfs without copying. */
 must_check int object_adopt_page(struct object *object, uint64_t index, struct page *page);
 /* Writes dirty pages in [start,end) back. */

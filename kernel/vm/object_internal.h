@@ -21,6 +21,11 @@ static inline bool object_is_reclaimable(const struct object *object)
 	return object->ops->read_page != NULL;
 }
 
+/* An eighth of memory is dirty. */
+bool object_dirt_is_excessive(void);
+/* The object has one dirty page more or less. */
+void object_count_dirty(struct object *object, int change);
+
 struct radix_node *object_node_allocate(void *unused);
 void object_node_free(void *unused, struct radix_node *node);
 /* The first page at or above *index, counted; NULL: none below end. */

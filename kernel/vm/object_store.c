@@ -16,6 +16,26 @@
 
 #define SYNC_BATCH 32
 
+static atomic64_t dirty_total;			/* pages, of all objects */
+
+void object_count_dirty(struct object *object, int change)
+{
+	atomic32_add(&object->dirty_pages, (uint32_t)change);
+	atomic64_add(&dirty_total, (uint64_t)change);
+}
+
+bool object_dirt_is_excessive(void)
+{
+	return atomic64_load(&dirty_total) > page_total() / 8;
+}
+
+int object_throttle(struct object *object)
+{
+	if (atomic32_load(&object->dirty_pages) < SYNC_BATCH || !object_dirt_is_excessive())
+		return 0;
+	return object_sync(object, 0, UINT64_MAX);
+}
+
 void object_mark_dirty(struct object *object, struct page *page)
 {
 	if (object->ops->write_page == NULL || page_has(page, PAGE_DIRTY))
@@ -23,7 +43,7 @@ void object_mark_dirty(struct object *object, struct page *page)
 	spin_lock(&object->lock);
 	if (page->object == object && (atomic32_or(&page->flags, PAGE_DIRTY) & PAGE_DIRTY) == 0) {
 		radix_tag_set(&object->pages, page->index, RADIX_DIRTY);
-		atomic32_add(&object->dirty_pages, 1);
+		object_count_dirty(object, 1);
 	}
 	spin_unlock(&object->lock);
 }
@@ -43,7 +63,7 @@ static size_t dirty_take(struct object *object, uint64_t *index, uint64_t end,
 		pages[n++] = page;
 		radix_tag_clear(&object->pages, *index, RADIX_DIRTY);
 		if ((atomic32_and(&page->flags, ~PAGE_DIRTY) & PAGE_DIRTY) != 0)
-			atomic32_sub_acq_rel(&object->dirty_pages, 1);
+			object_count_dirty(object, -1);
 	}
 	spin_unlock(&object->lock);
 	return n;

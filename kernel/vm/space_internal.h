@@ -58,6 +58,8 @@ uint64_t space_find_place(struct space *space, uint64_t hint, uint64_t bytes);
 /* As space_fault; `force`: a private area is written although it has no write permission. */
 must_check int space_fault_force(struct space *space, uint64_t address, enum fault_access access,
 				 bool force, int *si_code);
+/* Too much is dirty: if the address is a shared mapping's, its object is written back. */
+void space_throttle(struct space *space, uint64_t address);
 /* Extends the stack area above `address` down to it; false: there is none, or it may not. */
 bool space_grow_stack(struct space *space, uint64_t address);
 must_check int space_fork_tables_eager(struct space *parent, struct space *child);

@@ -342,6 +342,7 @@ int space_mincore(struct space *space, uint64_t start, size_t pages, uint8_t *ou
 static int sync_piece(struct space *space, uint64_t *start, uint64_t end, int flags)
 {
 	struct object *object = NULL;
+	void *file = NULL;		/* holds the inode that the object is part of */
 	uint64_t offset = 0, stop;
 	const struct area *a;
 	int error = 0;
@@ -357,7 +358,9 @@ static int sync_piece(struct space *space, uint64_t *start, uint64_t end, int fl
 		error = -EBUSY;
 	if ((flags & MS_SYNC) != 0 && a->object != NULL && (a->flags & AREA_SHARED) != 0) {
 		object = a->object;
+		file = a->file;
 		object_get(object);
+		area_file_get(file);
 		offset = a->offset + (*start - a->start);
 	}
 	rwlock_read_unlock(&space->lock);
@@ -365,9 +368,36 @@ static int sync_piece(struct space *space, uint64_t *start, uint64_t end, int fl
 		if (error == 0)
 			error = object_sync(object, offset, offset + (stop - *start));
 		object_put(object);
+		area_file_put(file);
 	}
 	*start = stop;
 	return error;
+}
+
+void space_throttle(struct space *space, uint64_t address)
+{
+	struct object *object = NULL;
+	const struct area *a;
+	void *file = NULL;
+	int error;
+
+	rwlock_read_lock(&space->lock);
+	a = area_tree_find(space->areas, address);
+	if (a != NULL && a->start <= address && a->object != NULL &&
+	    (a->flags & AREA_SHARED) != 0) {
+		object = a->object;
+		file = a->file;
+		object_get(object);
+		area_file_get(file);
+	}
+	rwlock_read_unlock(&space->lock);
+	if (object == NULL)
+		return;
+	/* An error leaves the pages dirty, for msync() to report. */
+	error = object_throttle(object);
+	(void)error;
+	object_put(object);
+	area_file_put(file);
 }
 
 int space_sync(struct space *space, uint64_t start, uint64_t end, int flags)

@@ -405,3 +405,26 @@ TEST(protect_and_locked_flags_follow_the_rules)
 	space_put(b);
 	end(a);
 }
+
+TEST(dirty_pages_of_a_file_do_not_fill_memory)
+{
+	const unsigned int pages = 2000;	/* half of memory */
+	struct space *a = begin();
+	struct object *file = file_create(pages);
+	uint32_t most = 0, dirty;
+
+	map_object(a, file, pages, AREA_SHARED);
+	for (unsigned int i = 0; i < pages; i++) {
+		poke(a, i, i);
+		dirty = atomic32_load(&file->dirty_pages);
+		if (dirty > most)
+			most = dirty;
+	}
+	CHECK(most <= page_total() / 8 + 1);
+	CHECK(most > 32);
+	for (unsigned int i = 0; i < pages; i++)
+		CHECK_EQUAL(peek(a, i), i);
+	CHECK_EQUAL(space_unmap(a, at(0), at(pages)), 0);
+	file_destroy(file);
+	end(a);
+}
