@@ -123,4 +123,4 @@ check-tsa: $(KERNEL_GENERATED)
 clean:
 	$(Q)rm -rf $(O)/release $(O)/debug $(O)/gen
 
--include launcher/build.mk user/build.mk test/host/build.mk test/guest/build.mk test/perf/build.mk test/build.mk
+-include launcher/build.mk user/build.mk test/host/build.mk test/guest/build.mk test/explore/build.mk test/perf/build.mk test/build.mk

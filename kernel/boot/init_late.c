@@ -3,6 +3,7 @@
  */
 #include "arch/arch_down.h"
 #include "boot/boot_internal.h"
+#include "dev/lab/explore_device.h"
 #include "dev/tty/tty.h"
 #include "dev/virtio/virtio.h"
 #include "fs/devfs/devfs.h"
@@ -42,6 +43,7 @@ const struct init_call init_late[] = {
 	CALL(p9_init, "a mount type; its devices come with virtio_init"),
 	CALL(net_init, "families of sockets"),
 	CALL(tty_init, "terminals and the console's node"),
+	CALL(explore_device_init, "a node, if the command line asks for it"),
 	CALL(proc_init, "processes; needs files, and file systems know no process"),
 	CALL(arch_join_processors, "they came up meanwhile; from here on all run"),
 	CALL(trace_rings_complete, "their number is known only now"),

@@ -29,6 +29,7 @@ struct timer_base {
 	struct timer *firing GUARDED_BY(&lock);	/* may be freed: compared, never followed */
 	uint64_t armed_ns GUARDED_BY(&lock);	/* what the hardware is set for */
 	uint64_t slice_ns;			/* [c] interrupts off */
+	bool shot;				/* [c] the hardware is the lab's */
 };
 
 static PERCPU(struct timer_base, bases);
@@ -168,7 +169,7 @@ void timer_interrupt(void)
 	struct timer *timer;
 
 	trace_timer(base->slice_ns, now);
-	base->armed_ns = TIME_NEVER;
+	base->armed_ns = likely(!base->shot) ? TIME_NEVER : 0;
 	while ((timer = take_due_locked(base, now)) != NULL) {
 		spin_unlock_irqrestore(&base->lock, state);
 		timer->fire(timer);
@@ -198,4 +199,35 @@ void timer_set_slice(uint64_t deadline_ns) NO_LOCK_ANALYSIS
 	state = spin_lock_irqsave(&base->lock);
 	arm_hardware(base, deadline_ns);
 	spin_unlock_irqrestore(&base->lock, state);
+}
+
+/* --- the lab's shot --------------------------------------------------------------------------- */
+
+void timer_shot_arm(uint64_t delta_ns) NO_LOCK_ANALYSIS
+{
+	struct timer_base *base = this_cpu(bases);
+
+	/* Nothing is earlier than this: nobody touches the hardware. */
+	base->shot = true;
+	write_once(base->armed_ns, 0);
+	arch_timer_arm(delta_ns);
+}
+
+void timer_shot_end(void)
+{
+	struct timer_base *base = this_cpu(bases);
+	irq_state_t state = spin_lock_irqsave(&base->lock);
+
+	if (base->shot) {
+		base->shot = false;
+		base->armed_ns = TIME_NEVER;
+		arch_timer_arm(TIME_NEVER);
+		arm_hardware(base, next_deadline_locked(base));
+	}
+	spin_unlock_irqrestore(&base->lock, state);
+}
+
+bool timer_shot_is_armed(void)
+{
+	return this_cpu(bases)->shot;
 }

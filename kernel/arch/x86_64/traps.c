@@ -271,8 +271,10 @@ static void exception(struct trap_frame *f)
 
 /* --- interrupts --------------------------------------------------------------------------- */
 
-static void interrupt_by_vector(uint32_t vector)
+static void interrupt_by_vector(const struct trap_frame *f, uint32_t vector)
 {
+	if (unlikely(timer_shot_is_armed()))
+		timer_shot(frame_pc(f), trap_frame_from_user(f), vector == VECTOR_TIMER);
 	switch (vector) {
 	case VECTOR_TIMER:
 		timer_interrupt();
@@ -305,7 +307,7 @@ static void interrupt(struct trap_frame *f)
 	preempt_count_inc();
 	cpu->irq_depth++;
 	trace_irq_enter(vector, f->rip, trap_frame_from_user(f));
-	interrupt_by_vector(vector);
+	interrupt_by_vector(f, vector);
 	trace_irq_exit(vector);
 	cpu->irq_depth--;
 	/* Not acknowledged: the APIC's spurious vector and the masked PIC's. */

@@ -1,0 +1,6 @@
+/*
+ * /dev/explore, for the lab's explorer.
+ */
+#pragma once
+
+void explore_device_init(void);

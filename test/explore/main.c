@@ -1,0 +1,229 @@
+/*
+ * The explorer's watcher: explores each scenario in a process of its own and sees when that hangs.
+ *
+ *	explore [--shard I/N] [--budget PAIRS] [--stride K] [--replay SCENARIO:KIND:n,m] [SCENARIO...]
+ *
+ * Time is the number of instructions, and jumps when all processors are idle: a schedule in which
+ * all threads sleep for ever shows at once.
+ */
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <sys/ioctl.h>
+
+#include "explore.h"
+
+#define WATCH_SECONDS 1
+
+int explore_fd = -1;
+
+long ioctl_explore(unsigned int command, void *arg)
+{
+	return syscall(SYS_ioctl, explore_fd, command, arg);
+}
+
+void explore_line(const char *format, ...)
+{
+	char line[512];
+	va_list args;
+	int n;
+
+	va_start(args, format);
+	n = vsnprintf(line, sizeof(line) - 1, format, args);
+	va_end(args);
+	if (n > (int)sizeof(line) - 2)
+		n = sizeof(line) - 2;
+	line[n++] = '\n';
+	if (write(STDOUT_FILENO, line, (size_t)n) != n)
+		_exit(3);
+}
+
+void fatal(const char *what)
+{
+	explore_line("fatal %s: %s", what, strerror(errno));
+	_exit(2);
+}
+
+static const struct scenario *const families[] = {
+	process_scenarios, ipc_scenarios, memory_scenarios, thread_scenarios,
+};
+
+/* The nth of all; NULL past the last. */
+static const struct scenario *scenario_nth(unsigned int n)
+{
+	for (unsigned int f = 0; f < sizeof(families) / sizeof(families[0]); f++)
+		for (const struct scenario *s = families[f]; s->name != NULL; s++)
+			if (n-- == 0)
+				return s;
+	return NULL;
+}
+
+const struct scenario *scenario_find(const char *name, size_t length)
+{
+	const struct scenario *s;
+
+	for (unsigned int i = 0; (s = scenario_nth(i)) != NULL; i++)
+		if (strlen(s->name) == length && strncmp(s->name, name, length) == 0)
+			return s;
+	explore_line("fatal no scenario %s", name);
+	exit(2);
+}
+
+static void *share(size_t bytes)
+{
+	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		fatal("mmap");
+	return p;
+}
+
+static _Noreturn void explorer_main(const struct scenario *s, const struct options *o)
+{
+	setpgid(0, 0);
+	pin(FIRST);
+	bystander_start();
+	round_robin(10);
+	sweep(s, o);
+	progress->done = true;
+	exit(0);
+}
+
+/* Kills what is left of it, and gives its parts time to go. */
+static void end_group(pid_t pid)
+{
+	kill(-pid, SIGKILL);
+	while (waitpid(-pid, NULL, 0) > 0)
+		continue;
+	usleep(10000);
+}
+
+static void say_hung(const struct scenario *s, const char *how)
+{
+	progress->violations++;
+	explore_line("violation %s:%s:%u,%u :: %s", s->name, progress->kind, progress->n, progress->m,
+		     how);
+}
+
+/* Until it ends, or a second of the machine's time passes in one schedule. */
+static void watch(const struct scenario *s, pid_t pid)
+{
+	unsigned long before = -1ul;
+	int status;
+
+	for (;;) {
+		pid_t ended;
+
+		sleep(WATCH_SECONDS);
+		ended = waitpid(pid, &status, WNOHANG);
+		if (ended == pid && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
+			say_hung(s, WIFSIGNALED(status) ? "the explorer was killed" : "the explorer failed");
+		if (ended == pid)
+			return;
+		if (progress->schedules == before) {
+			say_hung(s, "hangs: nothing moves for a second");
+			return;
+		}
+		before = progress->schedules;
+	}
+}
+
+static void explore_scenario(const struct scenario *s, const struct options *o)
+{
+	pid_t pid;
+
+	memset(progress, 0, sizeof(*progress));
+	memset(shared, 0, sizeof(*shared));
+	pid = fork();
+	if (pid < 0)
+		fatal("fork");
+	if (pid == 0)
+		explorer_main(s, o);
+	setpgid(pid, pid);
+	watch(s, pid);
+	end_group(pid);
+	explore_line("end %s violations %lu", s->name, progress->violations);
+}
+
+static void list(void)
+{
+	const struct scenario *s;
+
+	for (unsigned int i = 0; (s = scenario_nth(i)) != NULL; i++)
+		printf("%s\t%s\n", s->name, s->about);
+	exit(0);
+}
+
+static void parse(int argc, char **argv, struct options *o)
+{
+	static const struct option known[] = {
+		{ "shard", required_argument, NULL, 's' }, { "budget", required_argument, NULL, 'b' },
+		{ "stride", required_argument, NULL, 'k' }, { "replay", required_argument, NULL, 'r' },
+		{ "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 },
+	};
+	int c;
+
+	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
+		if (c == 's' && sscanf(optarg, "%u/%u", &o->shard, &o->shards) != 2)
+			fatal("--shard");
+		if (c == 'b')
+			o->budget = strtoul(optarg, NULL, 10);
+		if (c == 'k')
+			o->stride = (unsigned int)strtoul(optarg, NULL, 10);
+		if (c == 'r')
+			o->replay = optarg;
+		if (c == 'l')
+			list();
+		if (c == '?')
+			exit(2);
+	}
+	if (o->shards == 0 || o->shard >= o->shards || o->stride == 0)
+		fatal("options");
+}
+
+static void replay(struct options *o)
+{
+	const char *colon = strchr(o->replay, ':');
+	const struct scenario *s;
+
+	if (colon == NULL)
+		fatal("--replay");
+	s = scenario_find(o->replay, (size_t)(colon - o->replay));
+	o->replay = colon + 1;
+	explore_scenario(s, o);
+}
+
+/* Nobody but who is told to takes the processor from a real-time thread. */
+static void no_limit(void)
+{
+	int fd = open("/proc/sys/kernel/sched_rt_runtime_us", O_WRONLY);
+
+	if (fd < 0 || write(fd, "-1\n", 3) != 3)
+		fatal("sched_rt_runtime_us");
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .shard = 0, .shards = 1, .budget = 100000, .stride = 1 };
+	const struct scenario *s;
+
+	parse(argc, argv, &o);
+	explore_fd = open("/dev/explore", O_RDWR | O_CLOEXEC);
+	if (explore_fd < 0)
+		fatal("/dev/explore");
+	progress = share(4096);
+	shared = share(4096);
+	no_limit();
+	/* Off the way: on the processor that idles. */
+	pin(1);
+	round_robin(50);
+	if (o.replay != NULL)
+		replay(&o);
+	for (int i = optind; i < argc; i++)
+		explore_scenario(scenario_find(argv[i], strlen(argv[i])), &o);
+	if (optind == argc && o.replay == NULL)
+		for (unsigned int i = 0; (s = scenario_nth(i)) != NULL; i++)
+			explore_scenario(s, &o);
+	return 0;
+}

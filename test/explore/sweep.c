@@ -1,0 +1,467 @@
+/*
+ * Going through the schedules of a scenario.
+ *
+ * Bound 1: for n = 1, 2, ... the shot hits n instructions after the start, until the scenario ends
+ * before it. Interrupts are off in stretches; a shot in one hits at its end, and `late` tells how
+ * far that is, so the whole stretch is one boundary and is left in one step. Late is measured from
+ * the smallest value seen, that of a shot that hits at once.
+ *
+ * Pairs: (n, m), m counted from the first hit; on two processors n on the first, m on the second
+ * from its own start. When there are more pairs than the budget, every k-th m is taken, beginning
+ * at another one for each n. Shards own blocks of n.
+ */
+#include <stdarg.h>
+
+#include "explore.h"
+
+#define BLOCK 32
+#define WARM_UP 64
+#define LEAK_CHECK_PERIOD 256
+#define LEAK_SLACK_PAGES 128
+#define TICKS_MAX 20000
+#define TICK_RANGE 3000
+
+struct kind {
+	const char *name;
+	unsigned int action, other_action;
+	bool pairs, two_processors, ticks;
+};
+
+static const struct kind kinds[] = {
+	{ "switch", EXPLORE_SWITCH, 0, false, false, false },
+	{ "slice", EXPLORE_SLICE, 0, false, false, false },
+	{ "call", EXPLORE_SWITCH | EXPLORE_CALL, 0, false, false, false },
+	{ "pair", EXPLORE_SWITCH, EXPLORE_SWITCH, true, false, false },
+	{ "turn", 0, 0, true, true, false },
+	{ "tick", EXPLORE_SLICE, 0, false, false, true },
+};
+
+struct sweep {
+	const struct scenario *scenario;
+	const struct options *options;
+	const struct kind *kind;
+	unsigned long boundaries[2], held;		/* kernel, user; with preemption off */
+	unsigned long schedules;
+	unsigned long outcome_count[OUTCOMES_MAX];
+	const char *outcome_name[OUTCOMES_MAX];
+	struct explore_counts counts;
+	unsigned int schedules_since_check;
+	bool counts_are_base;		/* after the first period: caches have filled */
+};
+
+/* One schedule's end. */
+struct run {
+	unsigned int n, m;
+	struct explore_result result;
+	const char *outcome;
+};
+
+struct progress *progress;
+static unsigned int least_late[3] = { -1u, -1u, -1u };	/* kernel, user, idle */
+static unsigned long violations_told;
+
+/* --- one schedule ------------------------------------------------------------------------------ */
+
+static const char *hit_text(const struct explore_result *r, unsigned int i)
+{
+	static char text[2][96];
+
+	text[i][0] = 0;
+	if (r->hits > i)
+		snprintf(text[i], sizeof(text[i]), " %s@%lx thread %lu", r->hit[i].from_user ?
+			 "user" : r->hit[i].idle ? "idle" : "kernel", r->hit[i].pc,
+			 r->hit[i].thread);
+	return text[i];
+}
+
+static void violation(const struct sweep *w, const struct run *r, const char *what)
+{
+	progress->violations++;
+	if (++violations_told > 8)
+		return;
+	explore_line("violation %s:%s:%u,%u%s%s :: %s", w->scenario->name, w->kind->name, r->n, r->m,
+		     hit_text(&r->result, 0), hit_text(&r->result, 1), what);
+}
+
+static void outcome_add(struct sweep *w, const struct run *r)
+{
+	const char *const *allowed = w->scenario->allowed;
+	unsigned int i = 0;
+
+	while (allowed[i] != NULL && strcmp(allowed[i], r->outcome) != 0)
+		i++;
+	if (allowed[i] == NULL) {
+		violation(w, r, r->outcome);
+		return;
+	}
+	w->outcome_name[i] = allowed[i];
+	w->outcome_count[i]++;
+}
+
+static struct explore_plan plan_make(const struct sweep *w, unsigned int n, unsigned int m)
+{
+	const struct kind *k = w->kind;
+	struct explore_plan plan = { .shot[0] = { n, k->action }, .hold = k->two_processors };
+
+	if (k->ticks)
+		plan.repeat = TICKS_MAX;
+	if (!k->two_processors)
+		plan.shot[1] = (struct explore_shot){ m, k->other_action };
+	return plan;
+}
+
+/* Both parties play. */
+static void play(struct sweep *w, unsigned int n, unsigned int m, struct run *r)
+{
+	const struct scenario *s = w->scenario;
+	struct explore_plan plan = plan_make(w, n, m);
+
+	partner_prepare(s);
+	if (s->processors == 1)
+		partner_go(s);
+	else
+		partner_arm(n, m);
+	ioctl_explore(EXPLORE_ARM, &plan);
+	if (s->processors == 2)
+		partner_go(s);
+	r->outcome = s->run();
+	partner_wait(s);
+	ioctl_explore(EXPLORE_END, &r->result);
+	shared->first_due_ns = r->result.due_ns;
+}
+
+static void run_one(struct sweep *w, unsigned int n, unsigned int m, struct run *r)
+{
+	const struct scenario *s = w->scenario;
+	const char *outcome;
+
+	progress->kind = w->kind->name;
+	progress->n = n;
+	progress->m = m;
+	memset(&shared->other, 0, sizeof(shared->other));
+	r->n = n;
+	r->m = m;
+	if (s->prepare != NULL)
+		s->prepare();
+	play(w, n, m, r);
+	if (s->judge != NULL && (outcome = s->judge()) != NULL)
+		r->outcome = outcome;
+	if (w->kind->ticks && r->result.hits >= TICKS_MAX)
+		r->outcome = "no headway: every slice ended before anything was done";
+	if ((w->kind->action & EXPLORE_CALL) != 0 && bystander_is_hurt())
+		r->outcome = "the bystander's registers changed";
+	progress->schedules++;
+}
+
+/* --- leaks ------------------------------------------------------------------------------------- */
+
+static void counts_get(struct explore_counts *counts)
+{
+	if (ioctl_explore(EXPLORE_COUNTS, counts) != 0)
+		fatal("EXPLORE_COUNTS");
+}
+
+static void leak_base(struct sweep *w)
+{
+	usleep(1000);
+	ioctl_explore(EXPLORE_DRAIN, NULL);
+	counts_get(&w->counts);
+	w->counts_are_base = true;
+}
+
+/* What is freed by a worker needs a moment. */
+static void leak_check(struct sweep *w, const struct run *r)
+{
+	struct explore_counts now;
+	char text[96];
+
+	if (++w->schedules_since_check < LEAK_CHECK_PERIOD)
+		return;
+	w->schedules_since_check = 0;
+	if (!w->counts_are_base) {
+		leak_base(w);
+		return;
+	}
+	for (int tries = 0; tries < 50; tries++) {
+		counts_get(&now);
+		if (now.objects <= w->counts.objects)
+			return;
+		usleep(1000);
+	}
+	snprintf(text, sizeof(text), "leak: %lu objects in %u schedules up to this one",
+		 now.objects - w->counts.objects, LEAK_CHECK_PERIOD);
+	violation(w, r, text);
+	w->counts.objects = now.objects;
+}
+
+static void leak_check_end(struct sweep *w, const struct run *r)
+{
+	struct explore_counts now;
+	char text[96];
+
+	if (!w->counts_are_base)
+		return;
+	w->schedules_since_check = LEAK_CHECK_PERIOD;
+	leak_check(w, r);
+	ioctl_explore(EXPLORE_DRAIN, NULL);
+	counts_get(&now);
+	if (now.free_pages + LEAK_SLACK_PAGES >= w->counts.free_pages)
+		return;
+	snprintf(text, sizeof(text), "leak: %lu pages in %lu schedules",
+		 w->counts.free_pages - now.free_pages, w->schedules);
+	violation(w, r, text);
+}
+
+/* --- the sweeps -------------------------------------------------------------------------------- */
+
+static bool is_mine(const struct sweep *w, unsigned int n)
+{
+	return (n / BLOCK) % w->options->shards == w->options->shard;
+}
+
+/* The first n' >= n that this shard owns. */
+static unsigned int next_mine(const struct sweep *w, unsigned int n)
+{
+	while (!is_mine(w, n))
+		n = (n / BLOCK + 1) * BLOCK;
+	return n;
+}
+
+/* How many instructions later than asked for: interrupts were off meanwhile. */
+static unsigned int late_of(const struct explore_hit *hit)
+{
+	unsigned int *least = &least_late[hit->idle != 0 ? 2 : hit->from_user != 0];
+
+	if (hit->late < *least)
+		*least = hit->late;
+	return hit->late - *least;
+}
+
+static void count_run(struct sweep *w, const struct run *r)
+{
+	w->schedules++;
+	outcome_add(w, r);
+	leak_check(w, r);
+}
+
+/* Every boundary once, until the scenario ends before the shot. */
+static void sweep_singles(struct sweep *w)
+{
+	unsigned int n = next_mine(w, 1), boundary;
+	struct run r;
+
+	for (;;) {
+		run_one(w, n, 0, &r);
+		if (r.result.hits == 0)
+			break;
+		boundary = n + late_of(&r.result.hit[0]);
+		/* One that another shard owns is reached from there as well. */
+		if (is_mine(w, boundary)) {
+			w->boundaries[r.result.hit[0].from_user != 0]++;
+			w->held += r.result.hit[0].held != 0;
+			count_run(w, &r);
+		} else {
+			outcome_add(w, &r);
+		}
+		n = next_mine(w, boundary + w->options->stride);
+	}
+	leak_check_end(w, &r);
+}
+
+/* The hit of the second shot; NULL when the scenario ended before, or only an idle processor was
+ * there to be hit. */
+static const struct explore_hit *second_hit(const struct sweep *w, const struct run *r)
+{
+	const struct explore_hit *hit = w->kind->two_processors ? &shared->other.hit[0] :
+					&r->result.hit[1];
+	bool is_there = w->kind->two_processors ? shared->other.hits != 0 : r->result.hits >= 2;
+
+	return is_there && !hit->idle ? hit : NULL;
+}
+
+static const struct explore_hit *first_hit(const struct run *r)
+{
+	return r->result.hits != 0 && !r->result.hit[0].idle ? &r->result.hit[0] : NULL;
+}
+
+/*
+ * On one processor a stretch with interrupts off is one boundary; between two processors, where the
+ * shot changes the processor whatever the flag, each instruction is one.
+ */
+static unsigned int step_over(const struct sweep *w, const struct explore_hit *hit)
+{
+	return w->kind->two_processors || hit == NULL ? 1 : 1 + late_of(hit);
+}
+
+/* How many places there are for the first shot, and for the second after an early first one. */
+static unsigned long measure(struct sweep *w, bool second)
+{
+	unsigned long places = 0;
+	struct run r;
+
+	for (unsigned int at = 1;; places++) {
+		const struct explore_hit *hit;
+
+		run_one(w, second ? 1 : at, second ? at : 0, &r);
+		hit = second ? second_hit(w, &r) : first_hit(&r);
+		if (hit == NULL)
+			return places;
+		at += step_over(w, hit);
+	}
+}
+
+/* All m, or one of `every`, for one n. Returns how far the next n is; 0: this one did not hit. */
+static unsigned int sweep_second(struct sweep *w, unsigned int n, unsigned int every)
+{
+	const struct explore_hit *first, *second;
+	struct run r;
+
+	for (unsigned int m = 1 + n % every;; m += step_over(w, second) + every - 1) {
+		run_one(w, n, m, &r);
+		first = first_hit(&r);
+		/* Its place is another shard's, which comes there as well. */
+		if (first != NULL && !is_mine(w, n + step_over(w, first) - 1))
+			break;
+		count_run(w, &r);
+		second = second_hit(w, &r);
+		if (first == NULL || second == NULL)
+			break;
+	}
+	return r.result.hits != 0 ? step_over(w, &r.result.hit[0]) : 0;
+}
+
+static void sweep_pairs(struct sweep *w)
+{
+	unsigned long first = measure(w, false), second = measure(w, true);
+	unsigned int every = (unsigned int)((first * second) / w->options->budget + 1);
+	unsigned int n = next_mine(w, 1), step;
+	struct run r = { .n = 0 };
+
+	explore_line("pairs %s %s %lu %lu %u", w->scenario->name, w->kind->name, first, second, every);
+	for (; (step = sweep_second(w, n, every)) != 0; n = next_mine(w, n + step))
+		continue;
+	leak_check_end(w, &r);
+}
+
+/* A slice's end every n instructions: from the n at which one thread alone gets on. */
+static void sweep_ticks(struct sweep *w)
+{
+	unsigned int start = 64;
+	struct run r;
+
+	for (;; start += 16) {
+		run_one(w, start, 0, &r);
+		if (r.result.hits < TICKS_MAX)
+			break;
+	}
+	for (unsigned int n = next_mine(w, start); n < start + TICK_RANGE; n = next_mine(w, n + 1)) {
+		run_one(w, n, 0, &r);
+		count_run(w, &r);
+	}
+}
+
+/* --- a scenario -------------------------------------------------------------------------------- */
+
+static void warm_up(struct sweep *w)
+{
+	struct run r;
+
+	for (unsigned int i = 0; i < WARM_UP; i++) {
+		run_one(w, 1 + i * 13, 0, &r);
+		if (r.result.hits != 0)
+			(void)late_of(&r.result.hit[0]);
+	}
+}
+
+/* A scenario that must fail sometimes tells whether the schedules do anything. */
+static void require_outcomes(struct sweep *w)
+{
+	const struct run none = { .n = 0 };
+
+	for (unsigned int i = 0; w->scenario->allowed[i] != NULL; i++)
+		if (w->outcome_count[i] == 0)
+			violation(w, &none, "an outcome that must be seen was not");
+}
+
+static void print_result(const struct sweep *w)
+{
+	explore_line("result %s %s boundaries %lu %lu held %lu schedules %lu", w->scenario->name,
+		     w->kind->name, w->boundaries[0], w->boundaries[1], w->held, w->schedules);
+	for (unsigned int i = 0; i < OUTCOMES_MAX; i++)
+		if (w->outcome_count[i] != 0)
+			explore_line("outcome %s %s %lu %s", w->scenario->name, w->kind->name,
+				     w->outcome_count[i], w->outcome_name[i]);
+}
+
+static void sweep_kind(struct sweep *w)
+{
+	if (w->kind->ticks) {
+		sweep_ticks(w);
+	} else if (w->kind->pairs) {
+		sweep_pairs(w);
+	} else {
+		sweep_singles(w);
+	}
+	if (w->scenario->all_required && w->options->shards == 1)
+		require_outcomes(w);
+	progress->boundaries += w->boundaries[0] + w->boundaries[1];
+	print_result(w);
+	usleep(5000);
+}
+
+static bool kind_fits(const struct kind *k, const struct scenario *s, const struct options *o)
+{
+	if (k->ticks || s->ticks)
+		return k->ticks && s->ticks;
+	if (k->pairs && o->budget == 0)
+		return false;
+	if (s->processors == 2)
+		return k->two_processors;
+	return !k->two_processors && (!k->pairs || s->other != NULL);
+}
+
+static void replay(struct sweep *w)
+{
+	char kind[16];
+	unsigned int n, m = 0;
+	struct run r;
+
+	if (sscanf(w->options->replay, "%15[a-z]:%u,%u", kind, &n, &m) < 2)
+		fatal("--replay");
+	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (strcmp(kinds[i].name, kind) != 0)
+			continue;
+		w->kind = &kinds[i];
+		run_one(w, n, m, &r);
+		if (w->kind->two_processors && shared->other.hits != 0 && r.result.hits != 0) {
+			r.result.hit[1] = shared->other.hit[0];
+			r.result.hits = 2;
+		}
+		outcome_add(w, &r);
+		explore_line("replay %s:%s:%u,%u%s%s :: %s", w->scenario->name, kind, n, m,
+			     hit_text(&r.result, 0), hit_text(&r.result, 1), r.outcome);
+		return;
+	}
+	fatal("--replay: no such kind");
+}
+
+void sweep(const struct scenario *s, const struct options *o)
+{
+	struct sweep w = { .scenario = s, .options = o, .kind = &kinds[s->processors == 2 ? 4 : 0] };
+
+	if (s->setup != NULL)
+		s->setup();
+	partner_start(s);
+	if (!s->ticks)
+		warm_up(&w);
+	if (o->replay != NULL) {
+		replay(&w);
+		return;
+	}
+	for (unsigned int i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		if (!kind_fits(&kinds[i], s, o))
+			continue;
+		w = (struct sweep){ .scenario = s, .options = o, .kind = &kinds[i] };
+		sweep_kind(&w);
+	}
+}
