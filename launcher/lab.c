@@ -3,6 +3,7 @@
  */
 #include "lab.h"
 
+#include "lab_explore.h"
 #include "text.h"
 
 #include <stdio.h>
@@ -21,6 +22,8 @@ static const struct lab_command commands[] = {
 	{ "latency", missing, "from IRETQ to the next timer interrupt and the first instruction" },
 	{ "tlb", missing, "ways to switch page tables, compared" },
 	{ "compare", missing, "parent and child after fork: what differs and why" },
+	{ "explore", lab_explore, "preemption at every instruction boundary of some scenarios" },
+	{ "merge", lab_merge, "the table of several shards of explore" },
 	{ "trace", missing, "the emulator's trace of fork beside the kernel's own" },
 };
 

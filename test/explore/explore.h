@@ -40,7 +40,7 @@ struct scenario {
 	const char *(*judge)(void);
 	unsigned int processors;
 	bool other_is_child;		/* a process of its own, forked anew for each schedule */
-	bool all_required;		/* each allowed outcome must be seen: shows that the explorer can */
+	bool all_required;		/* each allowed outcome must be seen: a control */
 	bool ticks;			/* the slice ends every n instructions, not once */
 };
 
@@ -48,7 +48,7 @@ extern const struct scenario process_scenarios[], ipc_scenarios[], memory_scenar
 	thread_scenarios[];		/* each ends with a name NULL */
 const struct scenario *scenario_find(const char *name, size_t length);
 
-/* --- sweep.c ----------------------------------------------------------------------------------- */
+/* --- sweep.c --------------------------------------------------------------------------- */
 
 struct options {
 	unsigned int shard, shards;
@@ -73,7 +73,7 @@ void sweep(const struct scenario *s, const struct options *o);
 void explore_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void fatal(const char *what);
 
-/* --- partner.c --------------------------------------------------------------------------------- */
+/* --- partner.c ------------------------------------------------------------------------- */
 
 /* Memory that children share, too. */
 struct shared {
@@ -99,7 +99,7 @@ void bystander_start(void);
 /* True when the bystander found its registers or memory changed. */
 bool bystander_is_hurt(void);
 
-/* --- for scenarios ----------------------------------------------------------------------------- */
+/* --- for scenarios --------------------------------------------------------------------- */
 
 /*
  * The machine has three processors, and the middle one idles. The emulator goes round them; where a

@@ -3,7 +3,7 @@
  */
 #include "explore.h"
 
-/* --- pipe: one byte there ------------------------------------------------------------------------ */
+/* --- pipe: one byte there -------------------------------------------------------------- */
 
 static int pipe_fds[2];
 static long pipe_got;
@@ -42,7 +42,7 @@ static const char *judge_pipe(void)
 
 static const char *const passed_only[] = { "passed", NULL };
 
-/* --- pipe: a full one; the writer waits for the reader ------------------------------------------- */
+/* --- pipe: a full one; the writer waits for the reader --------------------------------- */
 
 static char page_full[4096];
 
@@ -75,7 +75,7 @@ static const char *judge_pipe_full(void)
 	return NULL;
 }
 
-/* --- futex --------------------------------------------------------------------------------------- */
+/* --- futex ----------------------------------------------------------------------------- */
 
 static int futex_word;
 static long futex_woken;
@@ -113,7 +113,7 @@ static const char *judge_futex(void)
 
 static const char *const futex_outcomes[] = { "woken or before", "changed meanwhile", NULL };
 
-/* --- a lock of two futex users --------------------------------------------------------------------- */
+/* --- a lock of two futex users --------------------------------------------------------- */
 
 static int lock_word, locked_sum;
 
@@ -163,7 +163,7 @@ static const char *judge_lock(void)
 	return NULL;
 }
 
-/* --- signals --------------------------------------------------------------------------------------- */
+/* --- signals --------------------------------------------------------------------------- */
 
 static volatile int signals_got, usr2_got;
 static long main_tid;
@@ -202,7 +202,7 @@ static const char *run_signal(void)
 
 	__asm__ volatile(
 		"movq %0, %%xmm3\n"
-		"1: movl $24, %%eax\n\tpushq %%r11\n\tsyscall\n\tpopq %%r11\n\t"	/* sched_yield */
+		"1: movl $24, %%eax\n\tpushq %%r11\n\tsyscall\n\tpopq %%r11\n\t"
 		"movl %5, %%eax\n\ttestl %%eax, %%eax\n\tjz 1b\n\tmovq %%xmm3, %4"
 		: "+r"(a), "+r"(b), "+r"(c), "+r"(d), "=&r"(x)
 		: "m"(signals_got)

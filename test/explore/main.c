@@ -1,7 +1,7 @@
 /*
  * The explorer's watcher: explores each scenario in a process of its own and sees when that hangs.
  *
- *	explore [--shard I/N] [--budget PAIRS] [--stride K] [--replay SCENARIO:KIND:n,m] [SCENARIO...]
+ *	explore [--shard I/N] [--budget PAIRS] [--stride K] [--replay SCHEDULE] [SCENARIO...]
  *
  * Time is the number of instructions, and jumps when all processors are idle: a schedule in which
  * all threads sleep for ever shows at once.
@@ -101,8 +101,8 @@ static void end_group(pid_t pid)
 static void say_hung(const struct scenario *s, const char *how)
 {
 	progress->violations++;
-	explore_line("violation %s:%s:%u,%u :: %s", s->name, progress->kind, progress->n, progress->m,
-		     how);
+	explore_line("violation %s:%s:%u,%u :: %s", s->name, progress->kind, progress->n,
+		     progress->m, how);
 }
 
 /* Until it ends, or a second of the machine's time passes in one schedule. */
@@ -117,7 +117,8 @@ static void watch(const struct scenario *s, pid_t pid)
 		sleep(WATCH_SECONDS);
 		ended = waitpid(pid, &status, WNOHANG);
 		if (ended == pid && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
-			say_hung(s, WIFSIGNALED(status) ? "the explorer was killed" : "the explorer failed");
+			say_hung(s, WIFSIGNALED(status) ? "the explorer was killed" :
+				 "the explorer failed");
 		if (ended == pid)
 			return;
 		if (progress->schedules == before) {
@@ -157,8 +158,10 @@ static void list(void)
 static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
-		{ "shard", required_argument, NULL, 's' }, { "budget", required_argument, NULL, 'b' },
-		{ "stride", required_argument, NULL, 'k' }, { "replay", required_argument, NULL, 'r' },
+		{ "shard", required_argument, NULL, 's' },
+		{ "budget", required_argument, NULL, 'b' },
+		{ "stride", required_argument, NULL, 'k' },
+		{ "replay", required_argument, NULL, 'r' },
 		{ "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 },
 	};
 	int c;

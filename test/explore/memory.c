@@ -37,7 +37,7 @@ static void setup_window(void)
 	sigaction(SIGSEGV, &action, NULL);
 }
 
-/* --- two threads fault on one fresh page ----------------------------------------------------------- */
+/* --- two threads fault on one fresh page ----------------------------------------------- */
 
 static void prepare_fresh(void)
 {
@@ -68,7 +68,7 @@ static const char *judge_fault(void)
 
 static const char *const written_only[] = { "written", NULL };
 
-/* --- munmap and a new mapping against writes --------------------------------------------------------- */
+/* --- munmap and a new mapping against writes ------------------------------------------- */
 
 static volatile int last_written;
 
@@ -114,7 +114,7 @@ static const char *judge_unmap(void)
 
 static const char *const done_only[] = { "done", NULL };
 
-/* --- mprotect against writes ------------------------------------------------------------------------- */
+/* --- mprotect against writes ----------------------------------------------------------- */
 
 static const char *run_protect(void)
 {

@@ -204,7 +204,7 @@ void partner_wait(const struct scenario *s)
 	}
 }
 
-/* --- the bystander ------------------------------------------------------------------------------ */
+/* --- the bystander --------------------------------------------------------------------- */
 
 /* Loads the vector registers with a pattern of its own, makes a call, and looks at them again. */
 static bool keeps_registers(unsigned long pattern)

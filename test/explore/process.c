@@ -27,7 +27,7 @@ static const char *reap(pid_t pid, int expected)
 
 static const char *const reaped_only[] = { "reaped", NULL };
 
-/* --- fork -------------------------------------------------------------------------------------- */
+/* --- fork ------------------------------------------------------------------------------ */
 
 static const char *run_fork(void)
 {
@@ -55,7 +55,7 @@ static const char *run_fork(void)
 	return private_word == 3 ? outcome : "the child wrote the parent's memory";
 }
 
-/* --- vfork ------------------------------------------------------------------------------------- */
+/* --- vfork ----------------------------------------------------------------------------- */
 
 static const char *run_vfork(void)
 {
@@ -74,7 +74,7 @@ static const char *run_vfork(void)
 	return reap(pid, 25);
 }
 
-/* --- exec -------------------------------------------------------------------------------------- */
+/* --- exec ------------------------------------------------------------------------------ */
 
 static const char *run_exec(void)
 {
@@ -89,7 +89,7 @@ static const char *run_exec(void)
 	return pid < 0 ? "vfork failed" : reap(pid, 42);
 }
 
-/* --- exit against wait ------------------------------------------------------------------------- */
+/* --- exit against wait ----------------------------------------------------------------- */
 
 static void other_exits(void)
 {
@@ -101,7 +101,7 @@ static const char *run_wait(void)
 	return reap(partner_child, 7);
 }
 
-/* --- the copy on write of a parent and its child ------------------------------------------------ */
+/* --- the copy on write of a parent and its child --------------------------------------- */
 
 static volatile long *cow_pages;
 
@@ -141,10 +141,12 @@ static const char *run_cow(void)
 		return "the parent sees its child's write";
 	cow_pages[0] = 100;
 	outcome = reap(partner_child, 7);
-	return cow_pages[0] == 100 && cow_pages[512] == 200 ? outcome : "the parent's write is lost";
+	if (cow_pages[0] != 100 || cow_pages[512] != 200)
+		return "the parent's write is lost";
+	return outcome;
 }
 
-/* --- fork against a write of another thread ------------------------------------------------------ */
+/* --- fork against a write of another thread -------------------------------------------- */
 
 static volatile long *fork_page;
 static volatile long fork_writes;
@@ -223,7 +225,8 @@ const struct scenario process_scenarios[] = {
 	  .other = child_writes, .processors = 1, .other_is_child = true },
 	{ .name = "fork-write", .about = "fork against a write by another thread",
 	  .allowed = states, .setup = setup_fork_write, .prepare = prepare_fork_write,
-	  .run = run_fork_write, .other = other_writes, .judge = judge_fork_write, .processors = 1 },
+	  .run = run_fork_write, .other = other_writes, .judge = judge_fork_write,
+	  .processors = 1 },
 	{ .name = "exit-wait-2", .about = "exit on one processor against wait4 on another",
 	  .allowed = reaped_only, .run = run_wait, .other = other_exits, .processors = 2,
 	  .other_is_child = true },
@@ -232,6 +235,7 @@ const struct scenario process_scenarios[] = {
 	  .other = child_writes, .processors = 2, .other_is_child = true },
 	{ .name = "fork-write-2", .about = "fork against a write by a thread on another processor",
 	  .allowed = states, .setup = setup_fork_write, .prepare = prepare_fork_write,
-	  .run = run_fork_write, .other = other_writes, .judge = judge_fork_write, .processors = 2 },
+	  .run = run_fork_write, .other = other_writes, .judge = judge_fork_write,
+	  .processors = 2 },
 	{ .name = NULL },
 };

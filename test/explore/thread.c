@@ -6,7 +6,7 @@
 #include <linux/futex.h>
 #include <linux/sched.h>
 
-/* --- a new thread --------------------------------------------------------------------------------- */
+/* --- a new thread ---------------------------------------------------------------------- */
 
 static char thread_stack[8192] __attribute__((aligned(64)));
 static unsigned long thread_tls[32] __attribute__((aligned(64)));
@@ -61,7 +61,7 @@ static const char *run_thread(void)
 
 static const char *const ended_only[] = { "ended", NULL };
 
-/* --- vector registers ------------------------------------------------------------------------------ */
+/* --- vector registers ------------------------------------------------------------------ */
 
 /* A loop of some 300 instructions in which sixteen registers must stay what they were. */
 static bool keeps_vectors(unsigned long pattern)
@@ -99,7 +99,7 @@ static const char *judge_vectors(void)
 
 static const char *const kept_only[] = { "kept", NULL };
 
-/* --- control: what an instrument must find --------------------------------------------------------- */
+/* --- control: what an instrument must find --------------------------------------------- */
 
 static volatile long counter;
 
@@ -128,7 +128,7 @@ static const char *judge_control(void)
 
 static const char *const control_outcomes[] = { "both counted", "one lost", NULL };
 
-/* --- slices that end every n instructions ------------------------------------------------------------ */
+/* --- slices that end every n instructions ---------------------------------------------- */
 
 static volatile long work_done;
 
@@ -153,10 +153,12 @@ const struct scenario thread_scenarios[] = {
 	  .judge = judge_vectors, .processors = 1 },
 	{ .name = "control", .about = "an increment without a lock: must be seen to fail",
 	  .allowed = control_outcomes, .prepare = prepare_control, .run = run_control,
-	  .other = other_increments, .judge = judge_control, .processors = 1, .all_required = true },
+	  .other = other_increments, .judge = judge_control,
+	  .processors = 1, .all_required = true },
 	{ .name = "control-2", .about = "the same on two processors",
 	  .allowed = control_outcomes, .prepare = prepare_control, .run = run_control,
-	  .other = other_increments, .judge = judge_control, .processors = 2, .all_required = true },
+	  .other = other_increments, .judge = judge_control,
+	  .processors = 2, .all_required = true },
 	{ .name = "tick", .about = "two threads whose slices end every n instructions, always",
 	  .allowed = ended_only, .run = run_ticks, .other = other_works, .processors = 1,
 	  .ticks = true },
