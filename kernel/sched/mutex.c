@@ -38,27 +38,34 @@ static int lock_slow(struct mutex *m, enum wait_mode mode)
 	return error;
 }
 
-void mutex_lock(struct mutex *m) NO_LOCK_ANALYSIS
+static int lock_unless(struct mutex *m, enum wait_mode mode) NO_LOCK_ANALYSIS
 {
+	int error = 0;
+
 	if (CONFIG_DEBUG)
 		assert_no_spinlock_held("mutex_lock");
 	ASSERT(m->owner != thread_current());
 	schedule_point();
 	if (!atomic32_compare_exchange(&m->state, 0, 1))
-		(void)lock_slow(m, WAIT_UNINTERRUPTIBLE);
-	m->owner = thread_current();
+		error = lock_slow(m, mode);
+	if (error == 0)
+		m->owner = thread_current();
+	return error;
+}
+
+void mutex_lock(struct mutex *m) NO_LOCK_ANALYSIS
+{
+	(void)lock_unless(m, WAIT_UNINTERRUPTIBLE);
 }
 
 int mutex_lock_killable(struct mutex *m) NO_LOCK_ANALYSIS
 {
-	if (CONFIG_DEBUG)
-		assert_no_spinlock_held("mutex_lock_killable");
-	ASSERT(m->owner != thread_current());
-	schedule_point();
-	if (!atomic32_compare_exchange(&m->state, 0, 1) && lock_slow(m, WAIT_KILLABLE) != 0)
-		return -EINTR;
-	m->owner = thread_current();
-	return 0;
+	return lock_unless(m, WAIT_KILLABLE) != 0 ? -EINTR : 0;
+}
+
+int mutex_lock_interruptible(struct mutex *m) NO_LOCK_ANALYSIS
+{
+	return lock_unless(m, WAIT_INTERRUPTIBLE);
 }
 
 bool mutex_try_lock(struct mutex *m) NO_LOCK_ANALYSIS

@@ -17,6 +17,8 @@ void mutex_init(struct mutex *m);
 void mutex_lock(struct mutex *m) ACQUIRES(m) EXCLUDES(&preempt_off);
 /* -EINTR when a fatal signal arrives first. */
 must_check int mutex_lock_killable(struct mutex *m) TRY_ACQUIRES(0, m);
+/* -ERESTARTSYS when any signal arrives first. */
+must_check int mutex_lock_interruptible(struct mutex *m) TRY_ACQUIRES(0, m);
 must_check bool mutex_try_lock(struct mutex *m) TRY_ACQUIRES(true, m);
 void mutex_unlock(struct mutex *m) RELEASES(m);
 bool mutex_is_held(const struct mutex *m);	/* debug: by this thread; release: by anyone */

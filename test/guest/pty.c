@@ -204,6 +204,37 @@ TEST("is reading without input EAGAIN when not to block, and FIONREAD the bytes 
 	CHECK_ERRNO(read(pty.slave, got, 4), EAGAIN);
 }
 
+static void do_nothing(int signal)
+{
+	(void)signal;
+}
+
+TEST("does a second reader not wait for the first: EAGAIN when not to block, EINTR by a signal?")
+{
+	struct sigaction action = { .sa_handler = do_nothing };
+	struct pty pty = open_pty();
+	int second = CHECK_OK(open(pty.name, O_RDWR | O_NOCTTY | O_NONBLOCK));
+	pid_t first, interrupted;
+	char got[4];
+	int status;
+
+	CHECK_OK(sigaction(SIGALRM, &action, NULL));
+	CHILD(first) {
+		(void)!read(pty.slave, got, 4);
+	}
+	usleep(100 * 1000);
+	CHECK_ERRNO(read(second, got, 4), EAGAIN);
+	CHILD(interrupted) {
+		alarm(1);
+		CHECK_ERRNO(read(pty.slave, got, 4), EINTR);
+	}
+	CHECK_EQ(waitpid(interrupted, &status, 0), interrupted);
+	CHECK_EQ(status, 0);
+	type(&pty, "\n");
+	CHECK_EQ(waitpid(first, &status, 0), first);
+	CHECK_EQ(status, 0);
+}
+
 /* Makes the caller the leader of a session whose controlling terminal is the slave. */
 static void take_terminal(struct pty *pty)
 {

@@ -248,7 +248,13 @@ static ssize_t tty_read(struct file *file, struct iobuf *to, loff_t *pos)
 	done = tty_check_foreground(tty, SIGTTIN);
 	if (done != 0 || to->left == 0)
 		return done;
-	mutex_lock(&tty->read_mutex);
+	/* Held while waiting for input: one reader at a time, first come, first served. */
+	if (file->flags & O_NONBLOCK)
+		done = mutex_try_lock(&tty->read_mutex) ? 0 : -EAGAIN;
+	else
+		done = mutex_lock_interruptible(&tty->read_mutex);
+	if (done != 0)
+		return done;
 	done = wait_input(file, tf, to->left);
 	if (done >= 0)
 		done = read_ready(tty, to);
