@@ -137,6 +137,7 @@ static int64_t clamp_lag(const struct thread *t, int64_t lag)
 	return lag < -limit ? -limit : lag;
 }
 
+/* t has left the sums of the queue, so that moving fair_base keeps them true. */
 static void keep_lag(struct runqueue *rq, struct thread *t, const struct average *with_t)
 {
 	t->lag_ns = 0;
@@ -226,6 +227,7 @@ static void fair_erase(struct runqueue *rq, struct thread *t)
 	rb_erase(&rq->fair, &t->run_node);
 	rq->fair_load -= t->weight;
 	rq->fair_sum -= (__int128)virtual_difference(t->virtual_ns, rq->fair_base) * t->weight;
+	ASSERT(rq->fair_load != 0 || rq->fair_sum == 0);
 }
 
 static void rt_insert(struct runqueue *rq, struct thread *t, bool at_back)
@@ -295,11 +297,13 @@ void runqueue_remove(struct runqueue *rq, struct thread *t)
 {
 	assert_held(&rq->lock);
 	if (!thread_is_rt(t)) {
-		struct average a = fair_average(rq, true);
+		struct average with_t = fair_average(rq, true);
 
-		keep_lag(rq, t, &a);
+		dequeue(rq, t);
+		keep_lag(rq, t, &with_t);
+	} else {
+		dequeue(rq, t);
 	}
-	dequeue(rq, t);
 	write_once(rq->load, rq->load - t->weight);
 }
 

@@ -428,3 +428,32 @@ TEST(policy_and_affinity_change_in_any_state)
 	explore_all(&s, 1);
 	explore_random(&s, 3000);
 }
+
+/* --- the last one that waits leaves ---------------------------------------------------------- */
+
+/* A fair thread runs, is put aside for a real-time one, and goes elsewhere: its queue is empty. */
+static void send_away(void *arg)
+{
+	HOST_EXPECT(sched_sleep_until(clock_ns() + 10 * MS, false) == 0);
+	HOST_EXPECT(sched_set_affinity(target, 1u << 1) == 0);
+	thread_put(target);
+}
+
+static void setup_send_away(void)
+{
+	struct thread *sender = host_thread(1u << 0, "sender", send_away, NULL);
+
+	target = host_thread(1u << 0, "sent", compute_40ms, NULL);
+	thread_get(target);
+	sched_set_policy(sender, SCHED_FIFO, 7);
+	sched_start(sender);
+	sched_start(target);
+}
+
+TEST(a_queue_that_the_last_waiting_thread_left_is_as_new)
+{
+	const struct scenario s = { "sent", setup_send_away, check_queues_empty, LIMIT_NS };
+
+	boot_once(4);
+	explore_once(&s);
+}
