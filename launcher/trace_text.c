@@ -12,7 +12,7 @@
 
 enum type {
 	TYPE_number, TYPE_hex, TYPE_thread, TYPE_syscall, TYPE_result, TYPE_state, TYPE_kernel,
-	TYPE_mode, TYPE_fault, TYPE_vector, TYPE_ipi, TYPE_chars, TYPE_signal,
+	TYPE_mode, TYPE_fault, TYPE_vector, TYPE_ipi, TYPE_chars, TYPE_signal, TYPE_finding,
 };
 
 struct event {
@@ -145,6 +145,9 @@ static void print_value(struct trace *trace, enum type type, uint64_t value, FIL
 	static const char *const states[] = { "new", "runnable", "sleeping", "dead" };
 	static const char *const modes[] = { "uninterruptible", "interruptible", "killable" };
 	static const char *const kinds[] = { "reschedule", "call", "stop" };
+	/* enum finding_kind */
+	static const char *const findings[] = { "no_headway", "waits", "fault_loop", "irq_storm",
+						"lock_held", "irqs_off", "lost_wake" };
 	const char *symbol;
 
 	switch (type) {
@@ -180,6 +183,9 @@ static void print_value(struct trace *trace, enum type type, uint64_t value, FIL
 		break;
 	case TYPE_fault:
 		print_fault(value, out);
+		break;
+	case TYPE_finding:
+		fputs(word_of(findings, 7, value), out);
 		break;
 	case TYPE_chars:
 		print_chars(value, out);

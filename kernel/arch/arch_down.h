@@ -55,6 +55,8 @@ void arch_join_processors(void);
 
 struct msi_message;
 must_check int arch_irq_route_line(uint32_t gsi, bool level, uint32_t vector);	/* -ENODEV */
+/* A routed line delivers nothing while masked; a level that is up comes when it no longer is. */
+void arch_irq_mask_line(uint32_t gsi, bool masked);
 void arch_irq_msi(uint32_t vector, struct msi_message *out);
 
 /* --- physical memory ---------------------------------------------------------------------- */

@@ -18,6 +18,7 @@
 #include "fs/timerfd.h"
 #include "fs/tmpfs/tmpfs.h"
 #include "net/socket.h"
+#include "proc/monitor.h"
 #include "proc/task.h"
 #include "sched/worker.h"
 #include "vfs/mount.h"
@@ -49,6 +50,7 @@ const struct init_call init_late[] = {
 	CALL(trace_rings_complete, "their number is known only now"),
 	CALL(worker_init, "deferred work, a thread for each processor; drivers use it"),
 	CALL(virtio_init, "finds devices; their drivers make nodes"),
+	CALL(monitor_start, "watches tasks; there are none yet"),
 	CALL(root_mount, "the first root with the archive's files"),
 	CALL(first_process_prepare, "reads its words before unknown ones are named"),
 	{ NULL, NULL, NULL },

@@ -26,6 +26,7 @@ struct cpu {
 	uint32_t id;			/* [I] index, 0 is the boot processor */
 	uint32_t irq_depth;		/* [c] nesting of interrupt handlers */
 	uint64_t idle_ns;		/* [c] */
+	uint64_t irq_pc;		/* [c] where the latest interrupt came */
 	bool online;			/* [I] after start-up */
 	void *arch;			/* [I] the architecture's own part */
 } cache_aligned;

@@ -22,6 +22,7 @@
 
 #include "arch/arch_down.h"
 #include "core/clock.h"
+#include "core/finding.h"
 
 struct context_token preempt_off, irq_off;
 
@@ -29,6 +30,7 @@ struct context_token preempt_off, irq_off;
 #define STUCK_NS (20 * NSEC_PER_SEC)
 #define STUCK_SPINS 1024
 #define HALT_SPINS 256
+#define HELD_LONG_NS (500 * NSEC_PER_MSEC)
 
 /* [a] written by its processor, read by those that release. */
 static PERCPU(const struct spinlock *, halted_at);
@@ -116,9 +118,21 @@ static void check_stuck(const struct spinlock *lock, uint64_t *since)
 		      lock->rank, (int)lock->owner - 1);
 }
 
-static void spin_wait(struct spinlock *lock)
+/* Once for each wait: `since` is when it began, 0 once it was said. */
+static void check_held_long(const struct spinlock *lock, const void *pc, uint64_t *since)
 {
-	uint64_t since = 0;
+	uint64_t now = clock_ns();
+
+	if (*since == 0 || now - *since < HELD_LONG_NS)
+		return;
+	finding_report(FINDING_LOCK_HELD, 0, (uint64_t)pc, "a spin lock is held beyond the bound",
+		       (uint64_t)lock, now - *since);
+	*since = 0;
+}
+
+static void spin_wait(struct spinlock *lock, const void *pc)
+{
+	uint64_t since = 0, began = clock_ns();
 
 	for (uint32_t spins = 1;
 	     !atomic32_compare_exchange(&lock->locked, SPIN_FREE, SPIN_HELD); spins++) {
@@ -127,10 +141,13 @@ static void spin_wait(struct spinlock *lock)
 			spins++;
 		}
 		if (spins % HALT_SPINS == 0 && halt(lock))
-			return;
+			break;
+		check_held_long(lock, pc, &began);
 		if (CONFIG_DEBUG && spins % STUCK_SPINS == 0)
 			check_stuck(lock, &since);
 	}
+	/* A halted waiter looks only now. */
+	check_held_long(lock, pc, &began);
 }
 
 void spin_wake_halted(const struct spinlock *lock)
@@ -140,12 +157,14 @@ void spin_wake_halted(const struct spinlock *lock)
 			arch_spin_wake(cpu);
 }
 
-static void lock_taken_by_spinning(struct spinlock *lock, bool same_rank_ok)
+/* Inline, so that the return address is that of who takes the lock. */
+static inline __attribute__((always_inline)) void
+lock_taken_by_spinning(struct spinlock *lock, bool same_rank_ok)
 {
 	if (CONFIG_DEBUG)
 		check_rank(lock, same_rank_ok);
 	if (unlikely(!atomic32_compare_exchange(&lock->locked, SPIN_FREE, SPIN_HELD)))
-		spin_wait(lock);
+		spin_wait(lock, __builtin_return_address(0));
 	if (CONFIG_DEBUG)
 		note_taken(lock);
 }

@@ -18,8 +18,12 @@
 
 #include "arch/arch_down.h"
 #include "core/clock.h"
+#include "core/finding.h"
 #include "core/spinlock.h"
 #include "core/trace.h"
+
+/* Longer than the slowest periodic tick takes (timer=pit hz=1). */
+#define LATE_NS (1500 * NSEC_PER_MSEC)
 
 enum timer_state { TIMER_IDLE, TIMER_ARMED };
 
@@ -169,6 +173,10 @@ void timer_interrupt(void)
 	struct timer *timer;
 
 	trace_timer(base->slice_ns, now);
+	if (unlikely(now > base->armed_ns && now - base->armed_ns > LATE_NS))
+		finding_report(FINDING_IRQS_OFF, 0, cpu_self()->irq_pc,
+			       "the timer came late: interrupts were off, or the machine stood",
+			       now - base->armed_ns, cpu_id());
 	base->armed_ns = likely(!base->shot) ? TIME_NEVER : 0;
 	while ((timer = take_due_locked(base, now)) != NULL) {
 		spin_unlock_irqrestore(&base->lock, state);

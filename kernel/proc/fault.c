@@ -7,6 +7,7 @@
  */
 #include "abi/errno.h"
 #include "arch/arch_up.h"
+#include "core/finding.h"
 #include "core/klog.h"
 #include "lib/string.h"
 #include "proc/oom.h"
@@ -54,6 +55,32 @@ static void send_memory_signal(uint64_t address, int error, int si_code, uint64_
 	send_fault(&e);
 }
 
+#define LOOP_FAULTS 1000u
+
+/*
+ * The same address touched at the same place again is a loop when nothing came between: no call
+ * when the fault was repaired (what a program throws away it may well touch again), at most one,
+ * the return from its handler, when it was not.
+ */
+static void watch_for_loop(struct task *task, uint64_t pc, uint64_t address, bool repaired)
+{
+	uint32_t calls = task->sample_count - task->fault_calls;
+	bool again = task->fault_address == address && task->fault_pc == pc &&
+		     calls <= (repaired ? 0u : 1u);
+
+	task->fault_address = address;
+	task->fault_pc = pc;
+	task->fault_calls = task->sample_count;
+	task->fault_repeats = again ? task->fault_repeats + 1 : 0;
+	if (unlikely(task->fault_repeats >= LOOP_FAULTS)) {
+		finding_report(FINDING_FAULT_LOOP, task->thread.id, pc, repaired ?
+			       "a fault is repaired and comes again" :
+			       "a fault that the handler does not repair comes again", address,
+			       task->fault_repeats);
+		task->fault_repeats = 0;
+	}
+}
+
 bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_access access,
 		      bool from_user, uint64_t error_code)
 {
@@ -65,6 +92,8 @@ bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_acc
 		return false;
 	if (address < USER_END)
 		error = space_fault(thread->space, address, access, &si_code);
+	if (from_user)
+		watch_for_loop(task_of(thread), frame_pc(frame), address, error == 0);
 	if (error == 0) {
 		task_of(thread)->minor_faults++;
 		return true;

@@ -142,6 +142,9 @@ struct task {
 	bool futex_dead;			/* [a] after the last futex_exit() */
 	bool futex_waited;			/* [a] somebody waited for a lock of it */
 	uint64_t minor_faults, major_faults;
+	/* [o] the latest fault of the program's own, and how often it came again: fault.c */
+	uint64_t fault_address, fault_pc;
+	uint32_t fault_calls, fault_repeats;
 	uint64_t system_estimate_ns;		/* sampled: rusage.c */
 	uint32_t sample_count;
 	bool accounted;				/* process->lock: in its sums of dead threads */

@@ -70,6 +70,7 @@ static int sleep_at(const void *pc, enum wait_mode mode, uint64_t deadline_ns)
 	if (CONFIG_DEBUG)
 		assert_no_spinlock_held("wait_sleep");
 	ASSERT(!t->is_idle);
+	write_once(t->wait_deadline_ns, deadline_ns);
 	if (deadline_ns == TIME_NEVER) {
 		sleep_until_woken(t, mode, pc);
 	} else {

@@ -60,6 +60,15 @@ void sched_stats_get(struct sched_stats *out)
 		out->load[i] = read_once(load_average[i]);
 }
 
+void sched_running_on(uint32_t cpu, uint32_t *id, bool *is_rt)
+{
+	const struct thread *t = read_once(runqueue_of(cpu)->current);
+
+	/* It may be freed meanwhile: its memory is the kernel's still, and this only describes. */
+	*id = t != NULL ? thread_trace_id(t) : 0;
+	*is_rt = t != NULL && thread_is_rt(t);
+}
+
 /* The analysis cannot name the lock of a queue that a call returns. */
 uint64_t sched_thread_run_ns(struct thread *t) NO_LOCK_ANALYSIS
 {

@@ -82,6 +82,7 @@ struct thread {
 	void *entry_arg;
 	/* The last reference is gone: interrupts may be off, it must not sleep. */
 	void (*destroy)(struct thread *thread);
+	uint64_t wait_deadline_ns;	/* [o] of the latest sleep; TIME_NEVER: none */
 	void *wait_reason;		/* address waited at, for /proc/PID/wchan and the monitor */
 };
 

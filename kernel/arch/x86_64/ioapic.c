@@ -65,6 +65,24 @@ static struct ioapic *ioapic_of(uint32_t gsi)
 	return NULL;
 }
 
+void arch_irq_mask_line(uint32_t gsi, bool masked)
+{
+	struct ioapic *io;
+	irq_state_t state;
+	uint32_t entry, low;
+
+	if (gsi < ISA_IRQS)
+		gsi = machine.isa[gsi].gsi;
+	io = ioapic_of(gsi);
+	if (io == NULL)
+		return;
+	entry = IOAPIC_ENTRY(gsi - io->gsi_base);
+	state = spin_lock_irqsave(&ioapic_lock);
+	low = ioapic_read(io, entry) & ~ENTRY_MASKED;
+	ioapic_write(io, entry, low | (masked ? ENTRY_MASKED : 0));
+	spin_unlock_irqrestore(&ioapic_lock, state);
+}
+
 int arch_irq_route_line(uint32_t gsi, bool level, uint32_t vector)
 {
 	uint32_t low = vector | (level ? ENTRY_LEVEL : 0);

@@ -306,6 +306,7 @@ static void interrupt(struct trap_frame *f)
 	f->orig_rax = UINT64_MAX;
 	preempt_count_inc();
 	cpu->irq_depth++;
+	cpu->irq_pc = f->rip;
 	trace_irq_enter(vector, f->rip, trap_frame_from_user(f));
 	interrupt_by_vector(f, vector);
 	trace_irq_exit(vector);

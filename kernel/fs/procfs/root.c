@@ -6,6 +6,7 @@
 #include "arch/arch_down.h"
 #include "core/clock.h"
 #include "core/cmdline.h"
+#include "core/finding.h"
 #include "core/irq.h"
 #include "fs/procfs/procfs.h"
 #include "lib/device_number.h"
@@ -206,6 +207,20 @@ static int show_interrupts(struct text *out, const struct proc_subject *s)
 		else
 			text_printf(out, "%3u: %10llu  msi\n", st.vector, U(st.count));
 	}
+	return 0;
+}
+
+/* What the monitor and its kin found (core/finding.h). */
+static int show_findings(struct text *out, const struct proc_subject *s)
+{
+	struct finding f;
+
+	for (uint32_t i = 0; finding_get(i, &f); i++)
+		text_printf(out, "%s count=%llu thread=%u pc=%#llx %s=%#llx %s=%#llx first_ns=%llu "
+			    "last_ns=%llu cause=%s\n", finding_name(f.kind), U(f.count), f.thread,
+			    U(f.pc), finding_evidence_name(f.kind, 0), U(f.evidence[0]),
+			    finding_evidence_name(f.kind, 1), U(f.evidence[1]), U(f.first_ns),
+			    U(f.last_ns), f.cause);
 	return 0;
 }
 
@@ -414,6 +429,7 @@ static const struct proc_entry root_children[] = {
 	{ .name = "devices", .mode = R, .show = show_devices },
 	{ .name = "diskstats", .mode = R, .show = show_nothing },
 	{ .name = "filesystems", .mode = R, .show = show_filesystems },
+	{ .name = "headway", .mode = R, .show = show_findings },
 	{ .name = "interrupts", .mode = R, .show = show_interrupts },
 	{ .name = "loadavg", .mode = R, .show = show_loadavg },
 	{ .name = "meminfo", .mode = R, .show = show_meminfo },
