@@ -3,7 +3,8 @@
  *
  * A session enters the wait queues of all files it was shown, with entries whose callback marks the
  * session and wakes its own queue. So a wake-up between looking at the files and going to sleep is
- * not lost: it left its mark. Entries pin their files; a handful are inline, more come in blocks.
+ * not lost: it left its mark. The caller holds the files; a handful of entries are inline, more come
+ * in blocks.
  */
 #include "vfs/poll.h"
 
@@ -49,14 +50,13 @@ static void poll_enqueue(struct poll_table *table, struct file *file, struct wai
 	struct poll_session *s = container_of(table, struct poll_session, table);
 	struct poll_entry *e = allocate_entry(s);
 
+	(void)file;
 	if (e == NULL)
 		return;
 	e->session = s;
 	e->events = table->events | POLLERR | POLLHUP;
-	e->file = file;
 	e->queue = queue;
 	e->hold = poll_hold(table);
-	file_get(file);
 	wait_entry_init(&e->wait, poll_entry_woken);
 	wait_queue_add(queue, &e->wait);
 	/*
@@ -83,7 +83,6 @@ static void remove_entries(struct poll_entry *entries, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		wait_queue_remove(entries[i].queue, &entries[i].wait);
 		poll_unhold(&entries[i].hold);
-		file_put(entries[i].file);
 	}
 }
 

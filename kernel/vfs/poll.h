@@ -69,14 +69,14 @@ static inline void poll_unhold(const struct poll_holder *hold)
  *	} while (n == 0 && (error = poll_session_wait(&s, deadline)) == 0);
  *	poll_session_fini(&s);
  *
- * A file found ready in the first round: poll_session_stop() saves registering the others.
+ * The caller holds the files until then. A file found ready in the first round:
+ * poll_session_stop() saves registering the others.
  */
 struct poll_session;
 
 struct poll_entry {
 	struct wait_entry wait;
 	struct poll_session *session;
-	struct file *file;			/* counted */
 	struct wait_queue *queue;
 	struct poll_holder hold;
 	uint32_t events;
