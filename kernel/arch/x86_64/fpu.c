@@ -121,6 +121,18 @@ void fpu_forget(struct arch_thread *at)
 	}
 }
 
+/* With XSAVE, components that are not present are loaded in their initial state: only MXCSR is
+ * always read. What lies in them is not looked at before fpu_materialise(). */
+static void image_reset(struct fpu_image *image)
+{
+	if (!cpu_features.xsave) {
+		memcpy(image, &fpu_initial, cpu_features.xsave_bytes);
+		return;
+	}
+	image->mxcsr = fpu_initial.mxcsr;
+	image->present = 0;
+}
+
 int arch_thread_init_user(struct arch_thread *at, bool inherit)
 {
 	struct cpu_arch *cpu;
@@ -132,8 +144,7 @@ int arch_thread_init_user(struct arch_thread *at, bool inherit)
 	at->fpu_cpu = CPU_MAX;
 	at->fs_base = 0;
 	at->gs_base = 0;
-	memcpy(at->fpu, &fpu_initial, sizeof(fpu_initial.control) * 2);
-	((struct fpu_image *)at->fpu)->mxcsr = fpu_initial.mxcsr;
+	image_reset(at->fpu);
 	state = arch_irq_save();
 	cpu = cpu_arch_self();
 	if (inherit && cpu->running != NULL) {
@@ -159,7 +170,7 @@ void fpu_reset(struct arch_thread *at)
 	irq_state_t state = arch_irq_save();
 
 	fpu_forget(at);
-	memcpy(at->fpu, &fpu_initial, cpu_features.xsave_bytes);
+	image_reset(at->fpu);
 	arch_irq_restore(state);
 }
 

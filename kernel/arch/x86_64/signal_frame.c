@@ -167,7 +167,6 @@ static int pop_fpu(uint64_t at)
 		/* A frame without FPU state: the handler's return starts with a clean one. */
 		memcpy(&image, &fpu_initial, sizeof(image));
 	} else {
-		memset(&image, 0, sizeof(image));
 		if (copy_from_user(&image, user_addr(at), 512) != 0)
 			return -EFAULT;
 		memcpy(&sw, (char *)&image + offsetof(struct abi_fpstate, sw_reserved), sizeof(sw));
@@ -175,6 +174,9 @@ static int pop_fpu(uint64_t at)
 		if (xstate && copy_from_user(&image.present, user_addr(at + 512),
 					     sw.xstate_size - 512) != 0)
 			return -EFAULT;
+		if (xstate)
+			memset((char *)&image + sw.xstate_size, 0,
+			       sizeof(image) - sw.xstate_size);
 		if (fpu_check(&image, xstate ? sw.xstate_size : 512) != 0)
 			return -EFAULT;
 		image.present &= xstate ? sw.xfeatures : image.present;
