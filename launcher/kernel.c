@@ -23,9 +23,12 @@
 #include <unistd.h>
 #include <x86intrin.h>
 
-/* Linux at its best: what a comparison with it may not blame on its defaults. */
+/*
+ * Linux at its best: what a comparison with it may not blame on its defaults. Without tsc=reliable
+ * its clock may end up ticking every 4 ms, and does on two emulated processors.
+ */
 #define LINUX_WORDS	"console=ttyS0 panic=-1 mitigations=off init_on_alloc=0 " \
-			"randomize_kstack_offset=off lsm=capability cryptomgr.notests"
+			"randomize_kstack_offset=off lsm=capability cryptomgr.notests tsc=reliable"
 
 /* 2020-01-01: what `-rtc base=` says too. */
 #define ICOUNT_EPOCH	1577836800LL

@@ -16,7 +16,7 @@ $(U)/init: $(INIT_SOURCES) $(INIT_HEADERS) user/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $(INIT_SOURCES)
 
-$(U)/forkcost $(U)/fault: $(U)/%: user/%.c user/build.mk
+$(U)/forkcost $(U)/fault $(U)/first: $(U)/%: user/%.c user/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<
 
@@ -42,8 +42,8 @@ $(U)/manifest: user/image/manifest user/build.mk $(BUSYBOX)
 		sed 's,.*,link /& /bin/busybox,' >> $@.new
 	$(Q)mv $@.new $@
 
-$(O)/initramfs.cpio: $(U)/manifest $(U)/mkcpio $(U)/init $(U)/forkcost $(U)/fault $(U)/lab-report \
-		$(U)/explore $(U)/tiny $(IMAGE_FILES)
+$(O)/initramfs.cpio: $(U)/manifest $(U)/mkcpio $(U)/init $(U)/forkcost $(U)/fault $(U)/first \
+		$(U)/lab-report $(U)/explore $(U)/tiny $(IMAGE_FILES)
 	$(Q)$(U)/mkcpio $< > $@.new
 	$(Q)mv $@.new $@
 

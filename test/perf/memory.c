@@ -93,7 +93,7 @@ static void run_mmap(const struct metric *m)
 const struct metric memory_metrics[] = {
 	{ "fault", "the first write to an anonymous page", run_fault_anonymous, 0, 0, 0 },
 	{ "fault-file", "the first read of a page of a mapped file", run_fault_file, 0, 0, 0 },
-	{ "touch", "a MiB of new memory touched, huge pages allowed", run_touch, 64, 0, 0 },
+	{ "touch", "a MiB of new memory touched, huge pages allowed", run_touch, 64, 1024, 0 },
 	{ "mmap", "mmap, one page touched, munmap", run_mmap, 0, 0, 0 },
 	{ 0 },
 };

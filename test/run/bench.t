@@ -14,7 +14,7 @@ my $dir = tempdir(CLEANUP => 1);
 my $r = tine('bench', '--list');
 is $r->{status}, 0, 'bench --list: status';
 my @names = $r->{out} =~ /^(\S+) +\S/mg;
-for my $name (qw(null pipe switch-2 fork-exit fork-1g processes-1000 redis boot memory)) {
+for my $name (qw(null pipe switch-2 fork-exit fork-1g processes-1000 redis boot boot-first memory)) {
 	ok((grep { $_ eq $name } @names), "bench --list: $name");
 }
 
@@ -23,7 +23,7 @@ is $r->{status}, 2, 'an unknown metric: status';
 is $r->{err}, "tine: bench: no metric no-such-metric; see ./tine bench --list\n", 'an unknown metric: one line';
 
 $r = tine({ limit => 600 }, 'bench', '--vs', 'linux', '--icount', '--rounds', '1', '--samples', '3',
-	'--json', "$dir/json", 'null', 'fork-1m');
+	'--json', "$dir/json", 'null', 'fork-1m', 'boot-first');
 is $r->{status}, 0, 'bench --vs linux: status';
 like $r->{out}, qr/^metric +tine .* linux .* ratio$/m, 'a head';
 like $r->{out}, qr/^null +\d+ .*\d\.\d+$/m, 'a row with a ratio';
@@ -32,6 +32,7 @@ my $json = decode_json(do { local $/; <$file> });
 is $json->{unit}, 'instructions', 'JSON: unit';
 for my $kernel ('tine', 'linux') {
 	is $json->{metrics}{null}{$kernel}{count}, 3, "JSON: samples on $kernel";
+	cmp_ok $json->{metrics}{'boot-first'}{$kernel}{median}, '>', 100_000, "JSON: boot on $kernel";
 	cmp_ok $json->{metrics}{'fork-1m.call'}{$kernel}{median}, '>', 0, "JSON: fork on $kernel";
 }
 done_testing;
