@@ -35,10 +35,11 @@ refused('No such file', 'run', '--kernel', '/no/such/kernel', '--', 'true');
 refused('not a kernel', 'run', '--kernel', '/etc/passwd', '--', 'true');
 refused('not there yet', 'run', '--disk', 'x', '--', 'true');
 refused('not there yet', 'run', '--publish', '1:2', '--', 'true');
-refused('not there yet', 'run', '--trace', 'x', '--', 'true');
+refused('No such file', 'run', '--trace', '/no/such/dir/x', '--', 'true');
 refused('no name', 'lab');
 refused('no such command', 'lab', 'nothing');
-refused('not there yet', 'bench');
+refused('no metric', 'bench', 'nothing-such');
+refused('No such file', 'image', 'iso', '/no/such/dir/x');
 refused('not there yet', 'image', 'disk', 'x');
 refused('no such verb', 'frobnicate');
 
