@@ -293,10 +293,11 @@ bool dentry_revalidate(struct dentry *dir, struct dentry *d)
 	return inode->ops->revalidate(d);
 }
 
+/* Where most names are in use, going round for each new one is too much: one idle batch ends it. */
 static void limit_cached(void)
 {
 	if (read_once(cached) >= cached_limit)
-		(void)dentry_shrink(SHRINK_BATCH);
+		(void)dentry_shrink(SHRINK_BATCH, 1);
 }
 
 /* Asks the file system. The directory's mutex is held. */
@@ -399,14 +400,14 @@ static void collect_cold(size_t n, size_t patience, struct list_head *out)
 	spin_unlock(&dentry_tree_lock);
 }
 
-size_t dentry_shrink(size_t n)
+size_t dentry_shrink(size_t n, size_t patience)
 {
-	size_t freed = 0, idle = 0, passes = 2 * read_once(cached) / SHRINK_BATCH + 2;
+	size_t freed = 0, idle = 0, all = 2 * read_once(cached) / SHRINK_BATCH + 2;
 
 	/*
 	 * A parent becomes unused when its last child is gone: so on until a whole round is idle.
 	 */
-	while (freed < n && idle < passes) {
+	while (freed < n && idle < MIN(patience, all)) {
 		struct list_head cold = LIST_HEAD_INIT(cold);
 		size_t got;
 

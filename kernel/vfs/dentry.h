@@ -63,7 +63,8 @@ must_check int dentry_lookup(struct dentry *dir, const char *name, size_t length
 			     struct dentry **out);
 /* The cached child without asking the file system: counted or NULL; never sleeps. */
 must_check struct dentry *dentry_find_child(struct dentry *dir, const char *name, size_t length);
-size_t dentry_shrink(size_t n);
+/* Forgets up to n unused ones; `patience` batches in a row without any, or all twice, end it. */
+size_t dentry_shrink(size_t n, size_t patience);
 
 /* As dentry_create_root with a name for /proc ("memfd:x"). */
 must_check struct dentry *dentry_create_named_root(struct super *super, struct inode *inode,

@@ -552,3 +552,16 @@ TEST("does mknod make FIFOs, files and devices, and refuse other kinds?")
 	CHECK_ERRNO(mknod("link", S_IFLNK | 0700, 0), EINVAL);
 	CHECK_ERRNO(mknod("fifo", S_IFIFO | 0600, 0), EEXIST);
 }
+
+TEST("does a folder cost the same below 20,000 others, all of them in use?")
+{
+	guest_scratch();
+	for (int depth = 0; depth < 20000; depth++) {
+		CHECK_OK(mkdir("d", 0700));
+		CHECK_OK(chdir("d"));
+	}
+	for (int depth = 0; depth < 20000; depth++) {
+		CHECK_OK(chdir(".."));
+		CHECK_OK(rmdir("d"));
+	}
+}

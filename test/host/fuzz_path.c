@@ -127,7 +127,7 @@ static void run_one(struct input *in, struct path_context *context)
 		(void)!vfs_umount(context, a, argument % 4 ? MNT_DETACH : 0);
 		break;
 	case 10:
-		(void)dentry_shrink(argument);
+		(void)dentry_shrink(argument, SIZE_MAX);
 		break;
 	default:
 		look_up(context, a, argument | (operation & 0x10) << 4);
@@ -152,7 +152,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 
 	if (boot_root.mount == NULL)
 		boot();
-	(void)dentry_shrink(SIZE_MAX);
+	(void)dentry_shrink(SIZE_MAX, SIZE_MAX);
 	live = vfs_single_live;
 	if (vfs_mount(&outside, "none", "/w", "tmpfs", 0, NULL) != 0 ||
 	    path_lookup(&outside, "/w", 0, &root) != 0)
@@ -168,7 +168,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	/* The program may have unmounted it itself, or mounted more on top. */
 	while (vfs_umount(&outside, "/w", MNT_DETACH) == 0)
 		;
-	(void)dentry_shrink(SIZE_MAX);
+	(void)dentry_shrink(SIZE_MAX, SIZE_MAX);
 	if (vfs_single_live != live) {
 		fprintf(stderr, "%zu objects before, %zu after\n", live, vfs_single_live);
 		abort();
