@@ -12,6 +12,7 @@
 
 #include <argp.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -126,6 +127,9 @@ static pid_t job_start(const struct explore_options *o, unsigned int job, FILE *
 	if (pid < 0)
 		die(STATUS_FAILED, "fork: %s", strerror(errno));
 	if (pid == 0) {
+		int null = open("/dev/null", O_RDONLY);
+
+		dup2(null, STDIN_FILENO);
 		dup2(fileno(output), STDOUT_FILENO);
 		execv(command.items[0], command.items);
 		_exit(127);

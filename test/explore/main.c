@@ -22,25 +22,49 @@ long ioctl_explore(unsigned int command, void *arg)
 	return syscall(SYS_ioctl, explore_fd, command, arg);
 }
 
+/* All that is said, by whichever process; it goes out at the end. */
+struct report {
+	size_t used;
+	char text[1 << 20];
+};
+static struct report *report;
+static pid_t watcher;
+
 void explore_line(const char *format, ...)
 {
-	char line[512];
+	size_t room = sizeof(report->text) - report->used;
 	va_list args;
 	int n;
 
 	va_start(args, format);
-	n = vsnprintf(line, sizeof(line) - 1, format, args);
+	n = vsnprintf(report->text + report->used, room, format, args);
 	va_end(args);
-	if (n > (int)sizeof(line) - 2)
-		n = sizeof(line) - 2;
-	line[n++] = '\n';
-	if (write(STDOUT_FILENO, line, (size_t)n) != n)
-		_exit(3);
+	if (n < 0 || (size_t)n + 1 >= room)
+		return;
+	report->used += (size_t)n;
+	report->text[report->used++] = '\n';
+}
+
+static void report_print(void)
+{
+	size_t done = 0;
+
+	while (done < report->used) {
+		ssize_t n = write(STDOUT_FILENO, report->text + done, report->used - done);
+
+		if (n <= 0)
+			_exit(3);
+		done += (size_t)n;
+	}
 }
 
 void fatal(const char *what)
 {
+	if (report == NULL)
+		_exit(2);
 	explore_line("fatal %s: %s", what, strerror(errno));
+	if (getpid() == watcher)
+		report_print();
 	_exit(2);
 }
 
@@ -58,6 +82,14 @@ static const struct scenario *scenario_nth(unsigned int n)
 	return NULL;
 }
 
+static const char *text_name(const char *name, size_t length)
+{
+	static char text[64];
+
+	snprintf(text, sizeof(text), "no scenario %.*s", (int)length, name);
+	return text;
+}
+
 const struct scenario *scenario_find(const char *name, size_t length)
 {
 	const struct scenario *s;
@@ -65,8 +97,8 @@ const struct scenario *scenario_find(const char *name, size_t length)
 	for (unsigned int i = 0; (s = scenario_nth(i)) != NULL; i++)
 		if (strlen(s->name) == length && strncmp(s->name, name, length) == 0)
 			return s;
-	explore_line("fatal no scenario %s", name);
-	exit(2);
+	errno = EINVAL;
+	fatal(text_name(name, length));
 }
 
 static void *share(size_t bytes)
@@ -206,12 +238,28 @@ static void no_limit(void)
 	close(fd);
 }
 
+/*
+ * What comes from outside comes when it likes, and its interrupts would be counted: the end of the
+ * input is awaited before, and nothing is printed until the end.
+ */
+static void await_quiet(void)
+{
+	char unused[64];
+
+	while (read(STDIN_FILENO, unused, sizeof(unused)) > 0)
+		continue;
+	sleep(1);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .shard = 0, .shards = 1, .budget = 100000, .stride = 1 };
 	const struct scenario *s;
 
+	watcher = getpid();
+	report = share(sizeof(*report));
 	parse(argc, argv, &o);
+	await_quiet();
 	explore_fd = open("/dev/explore", O_RDWR | O_CLOEXEC);
 	if (explore_fd < 0)
 		fatal("/dev/explore");
@@ -228,5 +276,6 @@ int main(int argc, char **argv)
 	if (optind == argc && o.replay == NULL)
 		for (unsigned int i = 0; (s = scenario_nth(i)) != NULL; i++)
 			explore_scenario(s, &o);
+	report_print();
 	return 0;
 }
