@@ -16,6 +16,7 @@
 #include "core/user_copy.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "proc/compare.h"
 #include "proc/pidfd.h"
 #include "proc/proc_internal.h"
 #include "proc/step.h"
@@ -429,6 +430,7 @@ long process_clone(const struct clone_request *request, const struct trap_frame 
 	}
 	trace_process_fork_commit(process_current()->pid, tid, plan.child->process->pid);
 	task_trace_name(plan.child);
+	compare_fork(plan.child, frame);
 	if (plan.pidfd >= 0)
 		fd_install(plan.pidfd, plan.pidfd_file);
 	if ((request->flags & CLONE_PARENT_SETTID) != 0)

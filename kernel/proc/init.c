@@ -10,6 +10,7 @@
 #include "core/klog.h"
 #include "lib/container_of.h"
 #include "lib/string.h"
+#include "proc/compare.h"
 #include "proc/cred_change.h"
 #include "proc/exec_internal.h"
 #include "proc/fail_nth.h"
@@ -50,6 +51,7 @@ void proc_init(void)
 	futex_init();
 	fail_nth_init();
 	step_init();
+	compare_init();
 	file_set_cred_hooks(file_cred_get, file_cred_put);
 }
 

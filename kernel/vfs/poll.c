@@ -3,8 +3,8 @@
  *
  * A session enters the wait queues of all files it was shown, with entries whose callback marks the
  * session and wakes its own queue. So a wake-up between looking at the files and going to sleep is
- * not lost: it left its mark. The caller holds the files; a handful of entries are inline, more come
- * in blocks.
+ * not lost: it left its mark. The caller holds the files; a handful of entries are inline, more
+ * come in blocks.
  */
 #include "vfs/poll.h"
 

@@ -72,6 +72,8 @@ struct space {
 
 must_check struct space *space_create(void);		/* NULL: no memory */
 must_check int space_fork(struct space *parent, struct space **out);	/* -ENOMEM */
+/* For the lab: the entries of two spaces' tables, down to what both share, as lines of the log. */
+void space_log_difference(struct space *one, struct space *other);
 static inline void space_get(struct space *s) { refcount_get(&s->references); }
 void space_put(struct space *space);			/* last one tears it down */
 /* For who must know this space again, but not keep its memory (/proc/PID/mem). */

@@ -7,7 +7,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use TineRun;
 
-for my $name ('report', 'step', 'livelock') {
+for my $name ('report', 'step', 'livelock', 'compare', 'tlb') {
 	my $r = tine({ limit => 200 }, 'lab', $name, '--quick');
 
 	is $r->{status}, 0, "lab $name" or diag $r->{out} . $r->{err};
@@ -17,11 +17,12 @@ for my $name ('report', 'step', 'livelock') {
 # Words that make no sense are named, and the machine runs without them.
 my $log = work_dir() . '/log';
 for my $case ([ 'tlb=pcid', qr/tlb=pcid: this processor has no PCID; tlb=cr3 is used/ ],
-	      [ 'tlb=x', qr/tlb=x: must be cr3, pge, invpcid or pcid/ ],
+	      [ 'tlb=x', qr/tlb=x: must be cr3, pge, invpcid, pcid or measure/ ],
 	      [ 'timer=pit hz=5000', qr/hz=5000: must be from 1 to 1000/ ],
 	      [ 'timer=pit divisor=119318', qr/divisor 119318 is 53782 to the chip: 22\.18 Hz/ ],
 	      [ 'sched=x', qr/sched=x: not known, only sched=rr is/ ],
 	      [ 'baud=5', qr/baud=5: must be from 300 to 115200/ ],
+	      [ 'compare=x', qr/compare=x: not known, only compare=fork is/ ],
 	      [ 'step=x', qr/step=x: not known, only step=fork is/ ]) {
 	my ($words, $said) = @$case;
 	my $r = tine('run', '--append', $words, '--log', $log, '--', 'true');

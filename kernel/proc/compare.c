@@ -1,0 +1,55 @@
+/*
+ * compare=fork (proc/compare.h). The registers are in ptrace's order; the names are for the reader,
+ * `tine lab compare`.
+ */
+#include "proc/compare.h"
+
+#include "abi/ptrace.h"
+#include "arch/arch_down.h"
+#include "core/cmdline.h"
+#include "core/klog.h"
+#include "lib/bits.h"
+#include "lib/string.h"
+#include "proc/proc_internal.h"
+
+static bool compares_forks;		/* [I] */
+
+static const char *const names[] = {
+	"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx",
+	"rsi", "rdi", "orig_rax", "rip", "cs", "rflags", "rsp", "ss", "fs_base", "gs_base",
+};
+
+void compare_init(void)
+{
+	const char *value = cmdline_get("compare");
+
+	compares_forks = value != NULL && strcmp(value, "fork") == 0;
+	if (value != NULL && !compares_forks)
+		log_warn("compare=%s: not known, only compare=fork is", value);
+}
+
+static void compare_registers(const struct task *child, const struct trap_frame *frame)
+{
+	const struct thread *self = thread_current();
+	struct abi_user_regs mine, its;
+	uint64_t a, b;
+
+	arch_regs_get(frame, &self->arch, &mine);
+	arch_regs_get(arch_user_frame(thread_stack_top(&child->thread)), &child->thread.arch, &its);
+	for (uint32_t i = 0; i < ARRAY_SIZE(names); i++) {
+		memcpy(&a, (const char *)&mine + i * sizeof(a), sizeof(a));
+		memcpy(&b, (const char *)&its + i * sizeof(b), sizeof(b));
+		log_info("compare: register %s %#lx %#lx", names[i], a, b);
+	}
+}
+
+void compare_fork(const struct task *child, const struct trap_frame *frame)
+{
+	struct space *mine = thread_current()->space;
+
+	if (likely(!compares_forks) || child->thread.space == mine)
+		return;
+	log_info("compare: fork %u -> %u", thread_current()->id, child->thread.id);
+	compare_registers(child, frame);
+	space_log_difference(mine, child->thread.space);
+}

@@ -1,0 +1,12 @@
+/*
+ * compare=fork, for the lab: at each fork's commit, both sides' registers, roots and entries are
+ * lines of the log.
+ */
+#pragma once
+
+#include "arch/arch_up.h"
+#include "proc/task.h"
+
+void compare_init(void);		/* reads the command line */
+/* The child is linked and has not run; `frame` is the parent's, without the result. */
+void compare_fork(const struct task *child, const struct trap_frame *frame);
