@@ -237,24 +237,30 @@ static int wait_input(struct file *file, struct tty_file *tf, size_t n)
 	}
 }
 
+/* One reader at a time, also while it waits for input: first come, first served. */
+static int lock_reader(struct file *file, struct tty *tty)
+	TRY_ACQUIRES(0, &tty->read_mutex) NO_LOCK_ANALYSIS
+{
+	if (file->flags & O_NONBLOCK)
+		return mutex_try_lock(&tty->read_mutex) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(&tty->read_mutex);
+}
+
 static ssize_t tty_read(struct file *file, struct iobuf *to, loff_t *pos)
 {
 	struct tty_file *tf = tty_file_of(file);
 	struct tty *tty = tf->tty;
 	ssize_t done;
+	int error;
 
 	if (tty_file_is_dead(tf))
 		return 0;
 	done = tty_check_foreground(tty, SIGTTIN);
 	if (done != 0 || to->left == 0)
 		return done;
-	/* Held while waiting for input: one reader at a time, first come, first served. */
-	if (file->flags & O_NONBLOCK)
-		done = mutex_try_lock(&tty->read_mutex) ? 0 : -EAGAIN;
-	else
-		done = mutex_lock_interruptible(&tty->read_mutex);
-	if (done != 0)
-		return done;
+	error = lock_reader(file, tty);
+	if (error != 0)
+		return error;
 	done = wait_input(file, tf, to->left);
 	if (done >= 0)
 		done = read_ready(tty, to);
