@@ -27,7 +27,8 @@ sub frame {
 	my ($type, $stream, $payload) = @_;
 	return pack('VCCv', length $payload, $type{$type} // $type, $stream, 0) . $payload;
 }
-my $hello = frame('hello', 0, pack 'V', 1);
+my ($version) = slurp(root_dir() . '/user/protocol.h') =~ /PROTOCOL_VERSION\D+(\d+)/ or die 'no version';
+my $hello = frame('hello', 0, pack 'V', $version);
 
 sub said {
 	my ($bytes, %env) = @_;
@@ -55,7 +56,7 @@ for my $case (
 	[ 'a stream that does not exist', frame('data', 4, 'x') ],
 	[ 'data to stdin', frame('data', 0, 'x') ],
 	[ 'credit that is too short', frame('credit', 0, 'x') ],
-	[ 'another version', frame('hello', 0, pack 'V', 2) ],
+	[ 'another version', frame('hello', 0, pack 'V', $version + 1) ],
 	[ 'random bytes', pack 'V*', map { int rand 2**32 } 1 .. 1000 ],
 ) {
 	my ($name, $bytes) = @$case;
