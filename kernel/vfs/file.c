@@ -170,6 +170,13 @@ void file_put(struct file *f)
 	thread->releasing = NULL;
 }
 
+struct file *file_released_next(void)
+{
+	struct file **releasing = thread_current()->releasing;
+
+	return releasing != NULL ? *releasing : NULL;
+}
+
 static int file_create_dentry(const struct file_ops *ops, void *private, int flags,
 			      struct inode *inode, struct dentry *dentry, struct file **out)
 {

@@ -74,6 +74,11 @@ must_check int file_create_anonymous(const struct file_ops *ops, void *private, 
 				     uint32_t inode_mode, struct file **out);
 static inline void file_get(struct file *f) { refcount_get(&f->references); }
 void file_put(struct file *file);
+/*
+ * Within a release: the file that this thread releases next, by the same file_put(); NULL: none.
+ * What is needed once after many releases is left to the last.
+ */
+struct file *file_released_next(void);
 
 must_check ssize_t file_read(struct file *file, struct iobuf *to, loff_t *pos);	/* checks mode */
 must_check ssize_t file_write(struct file *file, struct iobuf *from, loff_t *pos);

@@ -195,6 +195,23 @@ TEST("can sockets be hidden in each other's queues a thousand deep and closed at
 	close(inner);
 }
 
+/* Both ends of each pair lie in the next pair's queue, so none is released before the last. */
+TEST("are twenty thousand pairs, each in the next one's queue, closed in their number's time?")
+{
+	int ends[2], next[2];
+
+	CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends));
+	for (int i = 0; i < 20000; i++) {
+		CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, next));
+		CHECK_EQ(send_fds(next[0], ends, 2), 1);
+		close(ends[0]);
+		close(ends[1]);
+		memcpy(ends, next, sizeof ends);
+	}
+	close(ends[0]);
+	close(ends[1]);
+}
+
 TEST("can a listening socket with waiting connections be sent and used?")
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "sock" };

@@ -145,10 +145,11 @@ static struct unix_socket *garbage_take(void)
 
 	spin_lock(&inflight_lock);
 	each_inflight(u, at) {
-		if (u->candidate && found == NULL) {
+		if (u->candidate) {
 			u->candidate = false;
 			unix_get(u);
 			found = u;
+			break;
 		}
 	}
 	spin_unlock(&inflight_lock);
@@ -183,8 +184,10 @@ static void collect(void)
 void unix_collect_garbage(void)
 {
 	static atomic32_t running, wanted;
+	struct file *next = file_released_next();
 
-	if (!any_inflight())
+	/* Sockets that lay in each other's queues go one after the other: the last one collects. */
+	if (!any_inflight() || (next != NULL && unix_of_file(next) != NULL))
 		return;
 	(void)atomic32_exchange(&wanted, 1);
 	while (atomic32_load(&wanted) != 0 && atomic32_exchange(&running, 1) == 0) {
