@@ -151,7 +151,9 @@ static void add_devices(struct strings *command, const struct options *options,
 	add_virtio(command, options, "virtio-serial", ",max_ports=2");
 	strings_add(command, "-device");
 	strings_add(command, "virtserialport,chardev=port,nr=1,name=" PROTOCOL_PORT);
-	add_virtio(command, options, "virtio-rng", "");
+	/* The host's random bytes would make each run another; RDRAND has what -seed says. */
+	if (!options->icount)
+		add_virtio(command, options, "virtio-rng", "");
 	if (options->root) {
 		/* none: owners and modes are the host's own, and a chown that fails is forgiven. */
 		strings_add(command, "-fsdev");
