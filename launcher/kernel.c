@@ -30,6 +30,9 @@
 #define LINUX_WORDS	"console=ttyS0 panic=-1 mitigations=off init_on_alloc=0 " \
 			"randomize_kstack_offset=off lsm=capability cryptomgr.notests tsc=reliable"
 
+/* Either kernel reads 2,047 bytes; the rest is for the emulator's words about its devices. */
+#define WORDS_BYTES	1536
+
 /* 2020-01-01: what `-rtc base=` says too. */
 #define ICOUNT_EPOCH	1577836800LL
 
@@ -214,4 +217,7 @@ void kernel_choose(struct kernel *kernel, const struct options *options)
 	kernel->words = text_format("%s%s%s", kernel->is_linux ? linux_words(options) :
 				    tine_words(options), options->append[0] ? " " : "",
 				    options->append);
+	if (strlen(kernel->words) > WORDS_BYTES)
+		die(STATUS_USAGE, "--append: the kernel's command line would have %zu bytes, and "
+		    "%d is the most: give fewer words", strlen(kernel->words), WORDS_BYTES);
 }

@@ -19,6 +19,8 @@ sub refused {
 
 refused('no command', 'run');
 refused('no command', 'run', '--');
+refused('1536 is the most', 'run', '--append', 'x' x 1537, '--', 'true');
+is tine('run', '--append', 'x' x 1400, '--', 'true')->{status}, 0, 'a long command line: status';
 refused('--frobnicate', 'run', '--frobnicate', '--', 'true');
 refused('--smp', 'run', '--smp');
 refused('1 to 16', 'run', '--smp', '17', '--', 'true');
