@@ -55,12 +55,6 @@ void trace_record(enum trace_id id, uint64_t a, uint64_t b, uint64_t c, uint64_t
 		TRACE_EMIT(id, a, b, c, d, e, f);                                                 \
 	}
 #include "core/trace_events.def"
-#undef TRACE_EVENT1
-#undef TRACE_EVENT2
-#undef TRACE_EVENT3
-#undef TRACE_EVENT4
-#undef TRACE_EVENT5
-#undef TRACE_EVENT6
 
 /* From here on this CPU's records are this thread's. Interrupts off; tracing is on. */
 void trace_set_thread(uint32_t thread);

@@ -15,12 +15,6 @@ enum trace_id {
 #define TRACE_EVENT5 TRACE_EVENT1
 #define TRACE_EVENT6 TRACE_EVENT1
 #include "core/trace_events.def"
-#undef TRACE_EVENT1
-#undef TRACE_EVENT2
-#undef TRACE_EVENT3
-#undef TRACE_EVENT4
-#undef TRACE_EVENT5
-#undef TRACE_EVENT6
 	TRACE_COUNT,
 };
 
