@@ -47,11 +47,13 @@ static struct process *choose_victim(bool *dying)
 	*dying = false;
 	while ((p = process_next(pid)) != NULL) {
 		int64_t score = score_of(p, stats.total);
+		bool ending;
 
 		pid = p->pid + 1;
-		if (score >= 0 && read_once(p->exiting))
+		ending = read_once(p->exiting) || read_once(p->oom_named);
+		if (score >= 0 && ending)
 			*dying = true;
-		if (score > best_score && p->pid != 1 && !p->exiting) {
+		if (score > best_score && p->pid != 1 && !ending) {
 			if (best != NULL)
 				process_put(best);
 			best = p;
@@ -72,6 +74,17 @@ static bool memory_is_there(void)
 	return stats.free > 256;
 }
 
+/* Whether the caller is the first to tell it: processors run out of memory together. */
+static bool name(struct process *p)
+{
+	irq_state_t state = spin_lock_irqsave(&p->lock);
+	bool first = !p->oom_named;
+
+	p->oom_named = true;
+	spin_unlock_irqrestore(&p->lock, state);
+	return first;
+}
+
 void oom_relieve(void)
 {
 	struct process *victim;
@@ -80,7 +93,7 @@ void oom_relieve(void)
 	if (memory_is_there())
 		return;
 	victim = choose_victim(&dying);
-	if (victim != NULL && !dying) {
+	if (victim != NULL && !dying && name(victim)) {
 		log_error("out of memory: ending pid %u", victim->pid);
 		(void)signal_send_process(victim, SIGKILL, NULL);
 	}

@@ -92,6 +92,7 @@ struct process {
 	char *cmdline_note;
 	uint64_t personality;
 	int oom_score_adj;
+	bool oom_named;				/* told to end, for its memory; lock */
 	bool membarrier_private;		/* registered for membarrier(2) */
 	bool auto_reaped;			/* nobody will wait for it; tree lock */
 	bool unkillable;			/* [I] PID 1: drops signals without a handler */
