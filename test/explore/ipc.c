@@ -202,7 +202,7 @@ static const char *run_signal(void)
 
 	__asm__ volatile(
 		"movq %0, %%xmm3\n"
-		"1: movl $24, %%eax\n\tpushq %%r11\n\tsyscall\n\tpopq %%r11\n\t"
+		"1: pause\n\tmovl $24, %%eax\n\tpushq %%r11\n\tsyscall\n\tpopq %%r11\n\t"
 		"movl %5, %%eax\n\ttestl %%eax, %%eax\n\tjz 1b\n\tmovq %%xmm3, %4"
 		: "+r"(a), "+r"(b), "+r"(c), "+r"(d), "=&r"(x)
 		: "m"(signals_got)
@@ -224,7 +224,7 @@ static void other_signals_twice(void)
 static const char *run_signal_twice(void)
 {
 	while (signals_got == 0 || usr2_got == 0)
-		syscall(SYS_sched_yield);
+		sched_yield();
 	return signals_got == 1 && usr2_got == 1 ? "delivered" : "delivered twice";
 }
 

@@ -158,13 +158,12 @@ static void fork_partner(const struct scenario *s, int last)
 		child_main(s, last);
 }
 
-/* What shares the processor runs until it sleeps. */
+/* What shares the processor runs until it sleeps or has moved; so does what has one of its own. */
 static void yield_to(const struct scenario *s)
 {
-	if (s->processors == 2)
-		relax();
-	else
+	if (s->processors == 1 || s->other_is_child)
 		sched_yield();
+	relax();
 }
 
 void partner_prepare(const struct scenario *s)
