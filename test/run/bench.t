@@ -23,7 +23,7 @@ is $r->{status}, 2, 'an unknown metric: status';
 is $r->{err}, "tine: bench: no metric no-such-metric; see ./tine bench --list\n", 'an unknown metric: one line';
 
 $r = tine({ limit => 600 }, 'bench', '--vs', 'linux', '--icount', '--rounds', '1', '--samples', '3',
-	'--json', "$dir/json", 'null', 'fork-1m', 'boot-first');
+	'--json', "$dir/json", '--markdown', "$dir/table.md", 'null', 'fork-1m', 'boot-first');
 is $r->{status}, 0, 'bench --vs linux: status';
 like $r->{out}, qr/^metric +tine .* linux .* ratio$/m, 'a head';
 like $r->{out}, qr/^null +\d+ .*\d\.\d+$/m, 'a row with a ratio';
@@ -35,4 +35,6 @@ for my $kernel ('tine', 'linux') {
 	cmp_ok $json->{metrics}{'boot-first'}{$kernel}{median}, '>', 100_000, "JSON: boot on $kernel";
 	cmp_ok $json->{metrics}{'fork-1m.call'}{$kernel}{median}, '>', 0, "JSON: fork on $kernel";
 }
+open $file, '<', "$dir/table.md" or die "$dir/table.md: $!";
+like do { local $/; <$file> }, qr/^\| null \| \d+ \| \d+ \| \d\.\d+ \|/m, 'Markdown: a row with a ratio';
 done_testing;
