@@ -396,10 +396,14 @@ static uint64_t slice_deadline(struct runqueue *rq)
 void sched_slice_begin(void)
 {
 	struct runqueue *rq = runqueue_this();
+	uint64_t deadline;
 
 	/* Nobody waits and none is armed: the usual system call. */
 	if (likely(read_once(rq->queued) == 0 && rq->slice_armed_ns == TIME_NEVER))
 		return;
-	rq->slice_armed_ns = slice_deadline(rq);
-	timer_set_slice(rq->slice_armed_ns);
+	deadline = slice_deadline(rq);
+	if (deadline == rq->slice_armed_ns)
+		return;
+	rq->slice_armed_ns = deadline;
+	timer_set_slice(deadline);
 }

@@ -38,7 +38,10 @@ static size_t look(struct poll_item *items, size_t n, struct poll_session *sessi
 	return ready;
 }
 
-/* How many are ready by the deadline (0: only looks); or -errno. */
+/*
+ * How many are ready by the deadline (0: only looks); or -errno. The first look enters no wait
+ * queue: where something is ready, that would be for nothing, and it is half of the work.
+ */
 static long poll_items(struct poll_item *items, size_t n, uint64_t deadline_ns)
 {
 	struct poll_session session;
@@ -46,10 +49,13 @@ static long poll_items(struct poll_item *items, size_t n, uint64_t deadline_ns)
 	int error = 0;
 
 	poll_session_init(&session);
-	if (deadline_ns == 0)
-		poll_session_stop(&session);
+	poll_session_stop(&session);
 	ready = look(items, n, &session);
-	while (ready == 0 && error == 0 && deadline_ns != 0) {
+	if (ready > 0 || deadline_ns == 0)
+		return (long)ready;
+	poll_session_init(&session);
+	ready = look(items, n, &session);
+	while (ready == 0 && error == 0) {
 		error = poll_session_wait(&session, deadline_ns);
 		ready = look(items, n, &session);
 	}

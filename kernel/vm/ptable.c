@@ -172,24 +172,52 @@ bool ptable_share(struct page *parent, struct page *child)
 	return had_write;
 }
 
+/* page_get() of the frame that a leaf names, in fewer steps: table_copy() does it 512 times. */
+static inline void leaf_get(struct page *array, pte_t e)
+{
+	_Static_assert(PAGE_SIZE / sizeof(struct page) == 1 << 7, "frame to descriptor: one shift");
+	page_get((struct page *)((char *)array + (pte_phys(e).value >> 7)));
+}
+
+/* A group of entries of a leaf table: counts what they hold, copies them without write bits. */
+static void leaves_copy(const pte_t *from, pte_t *to, struct page *array)
+{
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < TABLE_GROUP; i++) {
+		pte_t e = pte_load(&from[i]);
+
+		if (likely(!pte_is_none(e)) && likely(!pte_is_special(e)))
+			leaf_get(array, e);
+		to[i] = pte_without(e, PTE_WRITE);
+	}
+}
+
+/* The same of a table above. */
+static void branches_copy(const pte_t *from, pte_t *to)
+{
+	for (unsigned int i = 0; i < TABLE_GROUP; i++) {
+		pte_t e = pte_load(&from[i]);
+
+		if (!pte_is_none(e))
+			page_get(entry_child(e));
+		to[i] = pte_without(e, PTE_WRITE);
+	}
+}
+
 /* Steps (1) and (2) of the ordering; (3) is the gather's. */
 static void table_copy(struct page *from, struct page *to)
 {
 	const pte_t *source = entries_of(from);
 	pte_t *target = entries_of(to);
+	struct page *array = page_array;
 
 	for (uint32_t groups = from->groups; groups != 0; groups &= groups - 1) {
 		unsigned int i = (unsigned int)__builtin_ctz(groups) * TABLE_GROUP;
 
-		for (unsigned int end = i + TABLE_GROUP; i < end; i++) {
-			pte_t e = pte_load(&source[i]);
-
-			if (pte_is_none(e))
-				continue;
-			if (!pte_is_special(e))
-				page_get(entry_child(e));
-			target[i] = pte_without(e, PTE_WRITE);
-		}
+		if (from->level == 1)
+			leaves_copy(source + i, target + i, array);
+		else
+			branches_copy(source + i, target + i);
 	}
 	to->present = from->present;
 	to->groups = from->groups;

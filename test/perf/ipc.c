@@ -230,7 +230,7 @@ const struct metric ipc_metrics[] = {
 	{ "unix-bulk", "a MiB through an AF_UNIX socket, 64 KiB a call", run_bandwidth, 1, 0, 0 },
 	{ "switch-2", "a hop in a ring of 2 processes", run_ring, 2, 0, 0 },
 	{ "switch-16", "a hop in a ring of 16 processes", run_ring, 16, 0, 0 },
-	{ "yield", "sched_yield until another process that does the same has run", run_yield, 0, 0, 0 },
+	{ "yield", "sched_yield until another process that does so has run", run_yield, 0, 0, 0 },
 	{ "poll-100", "poll of 100 pipes, one ready", run_poll, 100, 0, 0 },
 	{ "poll-1000", "poll of 1,000 pipes, one ready", run_poll, 1000, 0, 0 },
 	{ "epoll-100", "epoll_wait on 100 pipes, one ready", run_epoll, 100, 0, 0 },

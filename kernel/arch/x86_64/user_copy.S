@@ -5,8 +5,8 @@
  * form lets the page fault handler try to bring the page in first; the `no fault` form does not.
  * Each function exists in both.
  *
- * A block loop counts in 32 bytes; a fault inside a block goes on byte by byte from the block's
- * start, so that the count of what was not copied is exact.
+ * Blocks of 128 and of 32 bytes; a fault inside a block goes on byte by byte from the block's start,
+ * so that the count of what was not copied is exact.
  */
 #include "arch/x86_64/cpu_offsets.h"
 #include "arch/x86_64/smap.h"
@@ -24,7 +24,26 @@
 \name:
 	SMAP_STAC
 	movq %rdx, %rax
-	cmpq $32, %rax
+	cmpq $128, %rax
+	jb 12f
+10:	.set offset, 0
+	.rept 4
+	movq offset(%rsi), %rcx
+	movq 8 + offset(%rsi), %r8
+	movq 16 + offset(%rsi), %r9
+	movq 24 + offset(%rsi), %r10
+	movq %rcx, offset(%rdi)
+	movq %r8, 8 + offset(%rdi)
+	movq %r9, 16 + offset(%rdi)
+	movq %r10, 24 + offset(%rdi)
+	.set offset, offset + 32
+	.endr
+11:	subq $-128, %rsi
+	subq $-128, %rdi
+	addq $-128, %rax
+	cmpq $128, %rax
+	jae 10b
+12:	cmpq $32, %rax
 	jb 3f
 1:	movq (%rsi), %rcx
 	movq 8(%rsi), %r8
@@ -58,6 +77,7 @@
 	jnz 7b
 9:	SMAP_CLAC
 	ret
+	FIXUP 10b, 11b, 7b, \kind
 	FIXUP 1b, 2b, 7b, \kind
 	FIXUP 4b, 5b, 7b, \kind
 	FIXUP 7b, 8b, 9b, \kind
