@@ -125,10 +125,10 @@ static int queue_behind_owner(struct futex_waiter *w, user_addr_t address, uint3
 		if (queue_pi(w, address, word)) {
 			full_barrier();
 			error = 0;
-			if (read_once(owner->futex_exits) != exits) {
-				(void)futex_waiter_leave(w);
+			/* The owner may have handed the word over before it went. */
+			if (read_once(owner->futex_exits) != exits &&
+			    !futex_waiter_leave(w))
 				error = -EAGAIN;
-			}
 		}
 	}
 	task_put(owner);

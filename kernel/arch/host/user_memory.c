@@ -242,13 +242,15 @@ int user_store16(user_addr_t addr, uint16_t value)
 	return copy_to_user(addr, &value, sizeof(value));
 }
 
-int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen)
+static int compare_exchange(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen,
+			    bool may_fault)
 {
 	uint32_t *at;
 
 	if (addr.value % 4 != 0 || !user_range_ok(addr, 4))
 		return -EFAULT;
-	at = (uint32_t *)translate_faulting(addr.value, true);
+	at = (uint32_t *)(may_fault ? translate_faulting(addr.value, true)
+				    : translate(addr.value, true));
 	if (at == NULL)
 		return -EFAULT;
 	*seen = old;
@@ -256,7 +258,12 @@ int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value, uint
 	return 0;
 }
 
+int user_compare_exchange32(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen)
+{
+	return compare_exchange(addr, old, value, seen, true);
+}
+
 int user_compare_exchange32_nofault(user_addr_t addr, uint32_t old, uint32_t value, uint32_t *seen)
 {
-	return user_compare_exchange32(addr, old, value, seen);
+	return compare_exchange(addr, old, value, seen, false);
 }
