@@ -1,6 +1,6 @@
 /*
- * Do futexes lose a wake-up, wake twice for one, or touch a waiter that has gone, whatever the order
- * of the processors?
+ * Do futexes lose a wake-up, wake twice for one, or touch a waiter that has gone, whatever the
+ * order of the processors?
  *
  * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c arch/host/memory.c
  * links: arch/host/user_memory.c

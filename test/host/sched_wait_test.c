@@ -71,6 +71,54 @@ TEST(no_wakeup_is_lost_when_threads_migrate)
 	explore_random(&anywhere, 2000);
 }
 
+/* --- a preemption that is asked for in a critical section -------------------------------------- */
+
+static struct thread *urgent;
+static bool told;
+
+static void be_urgent(void *arg)
+{
+	wait_event(&queue, read_once(ready));
+}
+
+static void wake_the_urgent(void *arg)
+{
+	make_ready(NULL);
+	write_once(told, true);
+}
+
+/* Where it may be preempted, nobody more urgent waits of whom this processor was told. */
+static void keep_critical_sections(void *arg)
+{
+	for (int i = 0; i < 6; i++) {
+		preempt_disable();
+		arch_schedule_point();
+		preempt_enable();
+		HOST_EXPECT(!read_once(told) || !urgent->on_queue || host_has_interrupt(0));
+	}
+	thread_put(urgent);
+}
+
+static void setup_critical(void)
+{
+	setup_queue();
+	told = false;
+	urgent = host_thread(1u << 0, "urgent", be_urgent, NULL);
+	thread_get(urgent);
+	sched_set_policy(urgent, SCHED_FIFO, 10);
+	sched_start(urgent);
+	host_spawn(1u << 0, "critical", keep_critical_sections, NULL);
+	host_spawn(1u << 1, "waker", wake_the_urgent, NULL);
+}
+
+static const struct scenario critical = { "wait-critical", setup_critical, NULL, 0 };
+
+TEST(a_preemption_asked_for_in_a_critical_section_comes_at_its_end)
+{
+	explore_all(&critical, 2);
+	explore_random(&critical, 2000);
+}
+
 /* --- exclusive waiters: as many wake-ups as tokens ------------------------------------------- */
 
 static bool take_token(void)
