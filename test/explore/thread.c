@@ -128,6 +128,56 @@ static const char *judge_control(void)
 
 static const char *const control_outcomes[] = { "both counted", "one lost", NULL };
 
+/* --- restartable sequences --------------------------------------------------------------- */
+
+struct rseq_area {
+	unsigned int cpu_id_start, cpu_id;
+	unsigned long section;
+	unsigned int flags, unused[3];
+} __attribute__((aligned(32)));
+
+#define RSEQ_SIGNATURE 0x53053053
+#define RSEQ_SIGNATURE_TEXT "0x53053053"
+
+static __thread struct rseq_area rseq_area;
+static __thread bool rseq_registered;
+static volatile long rseq_counter;
+
+static void prepare_rseq(void)
+{
+	rseq_counter = 0;
+}
+
+/* A load, an addition and a store, which begin anew when the thread is switched out between. */
+static void add_restartably(void)
+{
+	if (!rseq_registered && syscall(SYS_rseq, &rseq_area, sizeof(rseq_area), 0,
+					RSEQ_SIGNATURE) != 0)
+		fatal("rseq");
+	rseq_registered = true;
+	__asm__ volatile(
+		".pushsection .data\n\t.balign 32\n"
+		"1:\t.long 0, 0\n\t.quad 3f, 4f - 3f, 2f\n\t.popsection\n\t"
+		"jmp 2f\n\t.long " RSEQ_SIGNATURE_TEXT "\n"
+		"2:\tleaq 1b(%%rip), %%rax\n\tmovq %%rax, %0\n"
+		"3:\tmovq %1, %%rax\n\tincq %%rax\n\tnop\n\tmovq %%rax, %1\n"
+		"4:\tmovq $0, %0"
+		: "=m"(rseq_area.section), "+m"(rseq_counter) : : "rax", "memory", "cc");
+}
+
+static const char *run_rseq(void)
+{
+	add_restartably();
+	return "both counted";
+}
+
+static const char *judge_rseq(void)
+{
+	return rseq_counter == 2 ? NULL : "a restartable sequence was not restarted";
+}
+
+static const char *const both_only[] = { "both counted", NULL };
+
 /* --- slices that end every n instructions ---------------------------------------------- */
 
 static volatile long work_done;
@@ -151,6 +201,9 @@ const struct scenario thread_scenarios[] = {
 	{ .name = "fpu", .about = "two threads that keep vector registers",
 	  .allowed = kept_only, .run = run_vectors, .other = other_vectors,
 	  .judge = judge_vectors, .processors = 1 },
+	{ .name = "rseq", .about = "two threads' increments by restartable sequences",
+	  .allowed = both_only, .prepare = prepare_rseq, .run = run_rseq,
+	  .other = add_restartably, .judge = judge_rseq, .processors = 1 },
 	{ .name = "control", .about = "an increment without a lock: must be seen to fail",
 	  .allowed = control_outcomes, .prepare = prepare_control, .run = run_control,
 	  .other = other_increments, .judge = judge_control,

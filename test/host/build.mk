@@ -69,9 +69,3 @@ $(O)/host/abi_names_i386.inc: kernel/abi/unistd_i386.h test/host/abi-names
 	@mkdir -p $(@D)
 	$(Q)test/host/abi-names $(filter %.h,$^) > $@
 $(patsubst %,$(O)/host/test/host/abi_%.c.o,ours libc kernel i386 test): $(O)/host/abi_names.inc $(O)/host/abi_names_i386.inc
-
-# The kernel with known defects: each must be caught by the explored tests (test/host/mutants).
-.PHONY: run-host-mutants
-run-host-mutants: export MUTATE_COMPILE = $(HOST_CC) $(HOST_CFLAGS)
-run-host-mutants: $(patsubst %,$(O)/host/%_test,sched_wait sched_lock sched_runqueue sched_life sched_headway vm_explore)
-	$(Q)test/host/mutate $(O)/host

@@ -21,8 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "explore.h"
 
@@ -52,7 +50,7 @@ struct explorer {
 	int priority[CPU_MAX];
 	int lowest;
 	uint32_t change_at[16];
-	uint32_t typical_length;
+	uint32_t typical_length, assumed_length;
 	char *snapshot, *memory_snapshot;
 	jmp_buf failed_on_main;
 	bool on_main;
@@ -238,6 +236,7 @@ static void prepare_random(void)
 	for (int i = 0; i < 4; i++)
 		(void)random_next();
 	x->lowest = 0;
+	x->assumed_length = x->typical_length;
 	for (uint32_t i = 0; i < CPU_MAX; i++)
 		x->priority[i] = 1 + (int)(random_next() % 1000);
 	for (uint32_t i = 0; i < 16; i++)
@@ -309,34 +308,67 @@ static bool next_exhaustive(void)
 	return false;
 }
 
+static const char *const strategy_names[] = { "random", "pct", "choices" };
+
+static size_t describe_choices(char *text, size_t room)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < x->count && n < room; i++)
+		if (x->decisions[i].chosen != x->decisions[i].usual)
+			n += (size_t)snprintf(text + n, room - n, "%s%u:%u", n == 0 ? "" : ",", i,
+					      x->decisions[i].chosen);
+	return n;
+}
+
+/* A random schedule by its seed, number and the length that PCT assumed, others by their choices. */
 static void describe_failure(void)
 {
 	size_t n = 0, room = sizeof(x->result.replay);
 
 	x->result.replay[0] = 0;
-	for (uint32_t i = 0; i < x->count && n < room; i++)
-		if (x->decisions[i].chosen != x->decisions[i].usual)
-			n += (size_t)snprintf(x->result.replay + n, room - n, "%s%u:%u",
-					      n == 0 ? "" : ",", i, x->decisions[i].chosen);
+	if (x->options.strategy != STRATEGY_EXHAUSTIVE && x->prefix_length == 0)
+		n = (size_t)snprintf(x->result.replay, room, "%s:%llu:%u:%u",
+				     strategy_names[x->options.strategy],
+				     (unsigned long long)x->options.seed, x->result.schedules - 1,
+				     x->assumed_length);
+	else
+		n = describe_choices(x->result.replay, room);
 	printf("# %s: %s\n", x->scenario->name, x->result.reason);
-	printf("# schedule %u of seed %llu; replay: TINE_REPLAY=%s/%s%s\n", x->result.schedules,
-	       (unsigned long long)x->options.seed, x->scenario->name, x->result.replay,
-	       n >= room ? " (cut off)" : "");
+	printf("# schedule %u; replay: TINE_REPLAY=%s/%s%s\n", x->result.schedules,
+	       x->scenario->name, x->result.replay, n >= room ? " (cut off)" : "");
 }
 
-/* TINE_REPLAY names this scenario: its choices become the prefix. */
-static bool replay_wanted(void)
+/* What TINE_REPLAY has for this scenario; NULL: nothing. */
+static const char *replay_text(void)
 {
 	const char *text = getenv("TINE_REPLAY");
 	size_t n = strlen(x->scenario->name);
-	unsigned int index, cpu;
+
+	return text != NULL && strncmp(text, x->scenario->name, n) == 0 && text[n] == '/' ?
+		       text + n + 1 : NULL;
+}
+
+/* Choices become the prefix. A random schedule is made anew, by its own strategy: else false. */
+static bool replay_prepare(const char *text)
+{
+	const char *name = strategy_names[x->options.strategy];
+	unsigned long long seed;
+	unsigned int index, cpu, length;
 	int used;
 
-	if (text == NULL || strncmp(text, x->scenario->name, n) != 0 || text[n] != '/')
-		return false;
+	if (text[0] >= 'a' && text[0] <= 'z') {
+		if (strncmp(text, name, strlen(name)) != 0 ||
+		    sscanf(text + strlen(name), ":%llu:%u:%u", &seed, &index, &length) != 3)
+			return false;
+		x->options.seed = seed;
+		x->result.schedules = index;
+		x->typical_length = length;
+		return true;
+	}
 	memset(x->prefix, 0xff, DECISIONS_MAX);
 	x->prefix_length = DECISIONS_MAX;
-	for (text += n + 1; sscanf(text, "%u:%u%n", &index, &cpu, &used) == 2; text += used) {
+	for (; sscanf(text, "%u:%u%n", &index, &cpu, &used) == 2; text += used) {
 		if (index < DECISIONS_MAX && cpu < CPU_MAX)
 			x->prefix[index] = (uint8_t)cpu;
 		if (text[used] == ',')
@@ -347,8 +379,10 @@ static bool replay_wanted(void)
 
 static void run_all(void)
 {
-	bool replay = replay_wanted();
+	const char *replay = replay_text();
 
+	if (replay != NULL && !replay_prepare(replay))
+		return;
 	for (;;) {
 		run_schedule();
 		x->result.schedules++;
@@ -364,7 +398,7 @@ static void run_all(void)
 			return;
 		}
 		snapshot_restore();
-		if (replay || x->result.schedules == x->options.schedules)
+		if (replay != NULL || x->result.schedules == x->options.schedules)
 			return;
 		if (x->options.strategy == STRATEGY_EXHAUSTIVE && !next_exhaustive()) {
 			x->result.complete = true;
@@ -402,28 +436,4 @@ struct explore_result explore(const struct scenario *s, const struct explore_opt
 	x = NULL;
 	host_fail_hook = NULL;
 	return result;
-}
-
-bool explore_fails(const struct scenario *s, const struct explore_options *o)
-{
-	int status = 0;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		struct explore_result r;
-
-		/* The report of a failure that is wanted is of no interest. */
-		if (getenv("TINE_VERBOSE") == NULL &&
-		    (freopen("/dev/null", "w", stdout) == NULL ||
-		     freopen("/dev/null", "w", stderr) == NULL))
-			_exit(2);
-		r = explore(s, o);
-		fflush(stdout);
-		_exit(r.failed ? 1 : 0);
-	}
-	if (pid < 0 || waitpid(pid, &status, 0) != pid)
-		return false;
-	return status != 0;
 }

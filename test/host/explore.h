@@ -28,17 +28,15 @@ struct explore_result {
 	bool complete;			/* EXHAUSTIVE: every schedule within the bound was run */
 	bool failed;
 	char reason[256];
-	char replay[1024];		/* choices: TINE_REPLAY=NAME/CHOICES runs it again */
+	char replay[1024];		/* TINE_REPLAY=NAME/REPLAY runs it again */
 };
 
 /*
  * Runs the scenario under many schedules, until one fails: then prints the reason and the replay
- * string. With TINE_REPLAY=NAME/CHOICES in the environment the scenario NAME runs once, under that
+ * string. With TINE_REPLAY=NAME/REPLAY in the environment the scenario NAME runs once, under that
  * schedule.
  */
 struct explore_result explore(const struct scenario *s, const struct explore_options *o);
-/* The same in a child process, for what is to fail, even in the sanitiser: true when it did. */
-bool explore_fails(const struct scenario *s, const struct explore_options *o);
 
 /* More than .data and .bss that is the kernel's state: the memory of the virtual machine. */
 extern void *explore_memory;
@@ -75,9 +73,8 @@ void boot_once(uint32_t cpus);
 void settle(void);
 /* Every schedule with at most `bound` preemptions. */
 void explore_all(const struct scenario *s, uint32_t bound);
-/* Half of them random, half by PCT with three changes of priority. */
+/* Half of them random, half by PCT with three changes of priority. TINE_SEED=N takes others,
+ * TINE_SCHEDULES=N that many. */
 void explore_random(const struct scenario *s, uint32_t schedules);
 /* The usual schedule alone: for questions about time. */
 void explore_once(const struct scenario *s);
-/* A mutated kernel: some schedule must fail. */
-void expect_caught(const struct scenario *s, uint32_t bound);

@@ -175,11 +175,11 @@ static void check_counts(void)
 	HOST_EXPECT(woken_by_wakers == woken_waiters);
 }
 
-static void explore_it(const char *name, void (*setup)(void), void (*check)(void), uint32_t bound)
+static void explore_it(const char *name, void (*setup)(void), void (*check)(void))
 {
 	const struct scenario s = { name, setup, check, 0 };
 
-	explore_all(&s, bound);
+	explore_all(&s, 2);
 	explore_random(&s, 1000);
 }
 
@@ -209,7 +209,7 @@ static void setup_wake(void)
 
 TEST(a_change_of_the_word_is_never_missed)
 {
-	explore_it("futex-wake", setup_wake, check_nothing_left, 2);
+	explore_it("futex-wake", setup_wake, check_nothing_left);
 }
 
 static void setup_wake_here(void)
@@ -221,7 +221,7 @@ static void setup_wake_here(void)
 
 TEST(nor_on_one_processor)
 {
-	explore_it("futex-wake-here", setup_wake_here, check_nothing_left, 2);
+	explore_it("futex-wake-here", setup_wake_here, check_nothing_left);
 }
 
 /* --- a lock ----------------------------------------------------------------------------------- */
@@ -265,7 +265,7 @@ static void check_lock(void)
 
 TEST(a_lock_of_futexes_excludes_and_is_handed_on)
 {
-	explore_it("futex-lock", setup_lock, check_lock, 1);
+	explore_it("futex-lock", setup_lock, check_lock);
 }
 
 /* --- a wake-up against a deadline and a signal ------------------------------------------------ */
@@ -316,12 +316,12 @@ static void setup_interrupted(void)
 
 TEST(a_wake_up_counts_even_when_the_deadline_passes)
 {
-	explore_it("futex-deadline", setup_deadline, check_counts, 2);
+	explore_it("futex-deadline", setup_deadline, check_counts);
 }
 
 TEST(a_wake_up_counts_even_when_a_signal_comes)
 {
-	explore_it("futex-signal", setup_interrupted, check_counts, 1);
+	explore_it("futex-signal", setup_interrupted, check_counts);
 }
 
 /* --- requeue ---------------------------------------------------------------------------------- */
@@ -351,7 +351,7 @@ static void setup_requeue(void)
 
 TEST(a_moved_waiter_is_woken_where_it_is)
 {
-	explore_it("futex-requeue", setup_requeue, check_counts, 1);
+	explore_it("futex-requeue", setup_requeue, check_counts);
 }
 
 /* A waiter that leaves by its deadline while it is moved. */
@@ -370,7 +370,7 @@ static void setup_requeue_deadline(void)
 
 TEST(a_waiter_leaves_the_queue_that_it_is_in)
 {
-	explore_it("futex-requeue-leave", setup_requeue_deadline, check_counts, 2);
+	explore_it("futex-requeue-leave", setup_requeue_deadline, check_counts);
 }
 
 /* --- several words ---------------------------------------------------------------------------- */
@@ -402,7 +402,7 @@ static void setup_many(void)
 
 TEST(one_of_several_words_ends_the_wait)
 {
-	explore_it("futex-many", setup_many, check_nothing_left, 1);
+	explore_it("futex-many", setup_many, check_nothing_left);
 }
 
 /* --- locks with an owner ---------------------------------------------------------------------- */
@@ -428,7 +428,7 @@ static void setup_owned(void)
 
 TEST(a_lock_with_an_owner_is_handed_over)
 {
-	explore_it("futex-pi", setup_owned, check_lock, 1);
+	explore_it("futex-pi", setup_owned, check_lock);
 }
 
 /* The owner ends: the next one is told that it was left behind, or that its owner is long gone. */
@@ -448,7 +448,7 @@ static void setup_left(void)
 
 TEST(nobody_waits_for_an_owner_that_has_gone)
 {
-	explore_it("futex-pi-left", setup_left, check_nothing_left, 2);
+	explore_it("futex-pi-left", setup_left, check_nothing_left);
 }
 
 __attribute__((constructor)) static void boot(void)

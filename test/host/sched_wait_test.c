@@ -71,7 +71,7 @@ TEST(no_wakeup_is_lost_when_threads_migrate)
 	explore_random(&anywhere, 2000);
 }
 
-/* --- a preemption that is asked for in a critical section -------------------------------------- */
+/* --- a preemption that is asked for in a critical section ------------------------------------ */
 
 static struct thread *urgent;
 static bool told;

@@ -3,6 +3,7 @@
  * exploration as a check of the harness, with what was visited as a comment.
  */
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/timer.h"
 #include "explore.h"
@@ -172,10 +173,19 @@ void explore_all(const struct scenario *s, uint32_t bound)
 	CHECK(!r.failed);
 }
 
+static uint64_t number_from(const char *variable, uint64_t usual)
+{
+	const char *text = getenv(variable);
+
+	return text != NULL ? strtoull(text, NULL, 10) : usual;
+}
+
 void explore_random(const struct scenario *s, uint32_t schedules)
 {
-	struct explore_options random = { STRATEGY_RANDOM, schedules / 2, 0, 1 };
-	struct explore_options pct = { STRATEGY_PCT, schedules / 2, 3, 2 };
+	uint32_t each = (uint32_t)number_from("TINE_SCHEDULES", schedules) / 2;
+	uint64_t seed = number_from("TINE_SEED", 1);
+	struct explore_options random = { STRATEGY_RANDOM, each, 0, seed };
+	struct explore_options pct = { STRATEGY_PCT, each, 3, seed + 1 };
 	struct explore_result a, b;
 
 	boot_once(2);
@@ -192,13 +202,4 @@ void explore_once(const struct scenario *s)
 
 	boot_once(2);
 	CHECK(!explore(s, &o).failed);
-}
-
-void expect_caught(const struct scenario *s, uint32_t bound)
-{
-	struct explore_options all = { STRATEGY_EXHAUSTIVE, SCHEDULES_MAX, bound, 1 };
-	struct explore_options random = { STRATEGY_RANDOM, 20000, 0, 3 };
-
-	boot_once(2);
-	CHECK(explore_fails(s, &all) || explore_fails(s, &random));
 }
