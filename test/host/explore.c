@@ -321,7 +321,7 @@ static size_t describe_choices(char *text, size_t room)
 	return n;
 }
 
-/* A random schedule by its seed, number and the length that PCT assumed, others by their choices. */
+/* A random schedule by its seed, number and the length that PCT assumed; else by its choices. */
 static void describe_failure(void)
 {
 	size_t n = 0, room = sizeof(x->result.replay);
