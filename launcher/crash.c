@@ -145,8 +145,13 @@ void crash_report(const struct emulator *emulator, const struct kernel *kernel)
 		complain("the emulator failed: %s", errors);
 	} else if (WIFSIGNALED(emulator->status)) {
 		complain("the emulator was killed by signal %d", WTERMSIG(emulator->status));
+	} else if (WIFEXITED(emulator->status) && WEXITSTATUS(emulator->status) == 0) {
+		complain("the machine was reset or switched off (reboot, or a triple fault) before "
+			 "the program ended; --log FILE keeps the kernel's log");
 	} else {
-		complain("the machine was switched off before the program ended; --log FILE keeps "
-			 "the kernel's log");
+		/* Tine's kernel ends the emulator through its debug-exit port: status * 2 + 1. */
+		complain("the kernel switched the machine off with status %d before the program's "
+			 "was known; --log FILE keeps the kernel's log",
+			 WEXITSTATUS(emulator->status) / 2);
 	}
 }

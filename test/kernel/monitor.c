@@ -27,6 +27,12 @@ static uint64_t found(enum finding_kind kind)
 
 static cpu_mask_t all_cpus(void) { return (cpu_mask_t)((2ULL << (cpu_count - 1)) - 1); }
 
+/*
+ * The emulator may hold up a processor for longer than any bound here, between two instructions: so
+ * what needs a course of time is provoked again until it was seen, or is never.
+ */
+#define TRIES 20
+
 static void spin_for(uint64_t ns)
 {
 	uint64_t end = clock_ns() + ns;
@@ -49,18 +55,15 @@ static void holder(void *arg)
 	atomic32_store(&done, 1);
 }
 
-static void test_lock(void)
+static void wait_behind_holder(void)
 {
-	uint64_t before = found(FINDING_LOCK_HELD);
-	struct thread *t;
+	struct thread *t = thread_create_kernel("holder", holder, NULL);
 
-	if (cpu_count == 1)
-		return;			/* who waits would have to be elsewhere */
-	KTEST(sched_set_affinity(thread_current(), 1) == 0);
-	t = thread_create_kernel("holder", holder, NULL);
 	KTEST(t != NULL);
 	if (t == NULL)
 		return;
+	atomic32_store(&held, 0);
+	atomic32_store(&done, 0);
 	KTEST(sched_set_affinity(t, 2) == 0);
 	sched_start(t);
 	while (atomic32_load(&held) == 0)
@@ -69,6 +72,17 @@ static void test_lock(void)
 	spin_unlock(&lock);
 	while (atomic32_load(&done) == 0)
 		(void)!sched_sleep_until(clock_ns() + NSEC_PER_MSEC, false);
+}
+
+static void test_lock(void)
+{
+	uint64_t before = found(FINDING_LOCK_HELD);
+
+	if (cpu_count == 1)
+		return;			/* who waits would have to be elsewhere */
+	KTEST(sched_set_affinity(thread_current(), 1) == 0);
+	for (uint32_t i = 0; i < TRIES && found(FINDING_LOCK_HELD) == before; i++)
+		wait_behind_holder();
 	KTEST(found(FINDING_LOCK_HELD) > before);
 	KTEST(sched_set_affinity(thread_current(), all_cpus()) == 0);
 }
@@ -88,7 +102,8 @@ static void test_irqs_off(void)
 	timer_arm(&timer, clock_ns() + NSEC_PER_MSEC);
 	spin_for(1800 * NSEC_PER_MSEC);
 	arch_irq_restore(irq);
-	spin_for(20 * NSEC_PER_MSEC);
+	for (uint32_t i = 0; i < TRIES && found(FINDING_IRQS_OFF) == before; i++)
+		spin_for(20 * NSEC_PER_MSEC);
 	KTEST(found(FINDING_IRQS_OFF) > before);
 	(void)timer_cancel(&timer);
 }
@@ -120,7 +135,7 @@ static void storm(uint32_t vector, uint32_t count)
 static void test_storm(void)
 {
 	uint64_t before = found(FINDING_IRQ_STORM);
-	uint32_t vector, calls;
+	uint32_t vector, calls = 0, tries;
 
 	KTEST(sched_set_affinity(thread_current(), 1) == 0);
 	if (irq_register_line(UNUSED_LINE, false, handle, NULL) != 0)
@@ -129,18 +144,24 @@ static void test_storm(void)
 	KTEST(vector != 0);
 	storm(vector, 100);
 	KTEST(found(FINDING_IRQ_STORM) == before);
-	spin_for(15 * NSEC_PER_MSEC);
-	storm(vector, 2000);
+	for (tries = 0; tries < TRIES && found(FINDING_IRQ_STORM) == before; tries++) {
+		spin_for(15 * NSEC_PER_MSEC);
+		storm(vector, 2000);
+		calls = atomic32_load(&handled);
+	}
 	KTEST(found(FINDING_IRQ_STORM) == before + 1);
 	/* Masked: nobody interrupts, and yet the handler is called. */
-	calls = atomic32_load(&handled);
-	spin_for(8 * NSEC_PER_MSEC);
+	for (tries = 0; tries < TRIES && atomic32_load(&handled) == calls; tries++)
+		spin_for(8 * NSEC_PER_MSEC);
 	KTEST(atomic32_load(&handled) > calls);
-	/* Calm: let go, and not called again. */
-	spin_for(60 * NSEC_PER_MSEC);
-	calls = atomic32_load(&handled);
-	spin_for(10 * NSEC_PER_MSEC);
-	KTEST(atomic32_load(&handled) == calls);
+	/* Calm: let go after a while, and not called again. */
+	for (tries = 0; tries < TRIES; tries++) {
+		calls = atomic32_load(&handled);
+		spin_for(10 * NSEC_PER_MSEC);
+		if (atomic32_load(&handled) == calls)
+			break;
+	}
+	KTEST(tries < TRIES);
 	KTEST(sched_set_affinity(thread_current(), all_cpus()) == 0);
 }
 
