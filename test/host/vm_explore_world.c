@@ -42,6 +42,15 @@ bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_acc
 	       space_fault(thread_current()->space, address, access, &si_code) == 0;
 }
 
+static void expect_alive(const void *at, bool is_table)
+{
+	const struct page *page = virt_to_page(at);
+
+	if (page_count(page) == 0 || (is_table && page->kind != PAGE_TABLE))
+		host_fail("a processor reaches a %s that was given back",
+			  is_table ? "table" : "page");
+}
+
 void world_boot_once(uint32_t cpus)
 {
 	static bool booted;
@@ -53,6 +62,7 @@ void world_boot_once(uint32_t cpus)
 	mem_init();
 	boot_once(cpus);
 	space_init();
+	host_reach_hook = expect_alive;
 	/* So that no schedule needs a new one, which the snapshot does not know. */
 	for (unsigned int i = 0; i < STACKS_KEPT / 2; i++)
 		kept[kept_count++] = host_stack_allocate();

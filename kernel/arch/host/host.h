@@ -65,6 +65,8 @@ void host_burn(uint64_t ns);
 void host_memory_init(size_t bytes);
 /* User translations go through a small TLB per processor unless this is false (user_memory.c). */
 extern bool host_tlb_on;
+/* When set: called for each table that a walk reads and each page reached through the TLB. */
+extern void (*host_reach_hook)(const void *at, bool is_table);
 /* A stack with room for the sanitisers' frames: its top. */
 void *host_stack_allocate(void);
 

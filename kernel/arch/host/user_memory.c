@@ -30,6 +30,13 @@ struct mmu {
 static struct mmu mmus[CPU_MAX];
 static phys_t kernel_root;
 bool host_tlb_on = true;
+void (*host_reach_hook)(const void *at, bool is_table);
+
+static void reached(const void *at, bool is_table)
+{
+	if (host_reach_hook != NULL)
+		host_reach_hook(at, is_table);
+}
 
 static struct tlb_entry *tlb_slot(uint64_t address)
 {
@@ -80,6 +87,7 @@ static bool walk(uint64_t address, bool write, struct tlb_entry *out)
 		return false;
 	for (;; level--) {
 		arch_schedule_point();
+		reached(phys_to_virt(table), true);
 		slot = entry_of(table, address, level);
 		e = pte_load(slot);
 		if (!pte_is_present(e) || !pte_is_user(e))
@@ -120,8 +128,10 @@ static uint8_t *translate(uint64_t address, bool write)
 	struct tlb_entry *e = tlb_slot(address), fresh;
 
 	if (host_tlb_on && e->frame != NULL && e->page == page_round_down(address) &&
-	    (!write || e->writable))
+	    (!write || e->writable)) {
+		reached(e->frame, false);
 		return e->frame + address % PAGE_SIZE;
+	}
 	if (!walk_uninterrupted(address, write, &fresh))
 		return NULL;
 	*tlb_slot(address) = fresh;
