@@ -31,6 +31,8 @@ static void add_row(struct explore_table *t, const struct explore_row *row)
 		t->rows[t->row_count++] = *row;
 		return;
 	}
+	if (r->window < row->window)
+		r->window = row->window;
 	r->kernel += row->kernel;
 	r->user += row->user;
 	r->held += row->held;
@@ -64,8 +66,9 @@ bool explore_table_line(struct explore_table *t, const char *line)
 	struct explore_outcome outcome;
 	char scenario[32];
 
-	if (sscanf(line, "result %31s %15s boundaries %lu %lu held %lu schedules %lu", row.scenario,
-		   row.kind, &row.kernel, &row.user, &row.held, &row.schedules) == 6)
+	if (sscanf(line, "result %31s %15s window %lu boundaries %lu %lu held %lu schedules %lu",
+		   row.scenario, row.kind, &row.window, &row.kernel, &row.user, &row.held,
+		   &row.schedules) == 7)
 		add_row(t, &row);
 	else if (sscanf(line, "outcome %31s %15s %lu %99[^\n]", outcome.scenario, outcome.kind,
 			&outcome.count, outcome.name) == 4)
@@ -74,7 +77,7 @@ bool explore_table_line(struct explore_table *t, const char *line)
 		add_violation(t, line + 10);
 	else if (sscanf(line, "end %31s violations", scenario) == 1)
 		t->ended++;
-	else if (strncmp(line, "pairs ", 6) != 0 && strncmp(line, "replay ", 7) != 0)
+	else if (strncmp(line, "replay ", 7) != 0)
 		return false;
 	return true;
 }
@@ -82,48 +85,56 @@ bool explore_table_line(struct explore_table *t, const char *line)
 /* --- JSON ------------------------------------------------------------------------------ */
 
 #define ROW_FORMAT "{\"type\":\"result\",\"scenario\":\"%s\",\"kind\":\"%s\"," \
-	"\"kernel\":%lu,\"user\":%lu,\"held\":%lu,\"schedules\":%lu},\n"
+	"\"window\":%lu,\"kernel\":%lu,\"user\":%lu,\"held\":%lu,\"schedules\":%lu},\n"
 #define ROW_SCAN "{\"type\":\"result\",\"scenario\":\"%31[^\"]\",\"kind\":\"%15[^\"]\"," \
-	"\"kernel\":%lu,\"user\":%lu,\"held\":%lu,\"schedules\":%lu}"
+	"\"window\":%lu,\"kernel\":%lu,\"user\":%lu,\"held\":%lu,\"schedules\":%lu}"
 #define OUTCOME_FORMAT "{\"type\":\"outcome\",\"scenario\":\"%s\",\"kind\":\"%s\",\"count\":%lu," \
 	"\"outcome\":\"%s\"},\n"
 #define OUTCOME_SCAN "{\"type\":\"outcome\",\"scenario\":\"%31[^\"]\",\"kind\":\"%15[^\"]\"," \
 	"\"count\":%lu,\"outcome\":\"%99[^\"]\"}"
 #define VIOLATION_FORMAT "{\"type\":\"violation\",\"schedule\":\"%s\"},\n"
+#define END_FORMAT "{\"type\":\"end\",\"scenarios\":%zu,\"shard\":%u,\"shards\":%u," \
+	"\"space\":\"%s\"}\n]\n"
+#define END_SCAN "{\"type\":\"end\",\"scenarios\":%zu,\"shard\":%u,\"shards\":%u," \
+	"\"space\":\"%599[^\"]\"}"
 #define VIOLATION_SCAN "{\"type\":\"violation\",\"schedule\":\"%499[^\"]\"}"
 
 void explore_table_json(const struct explore_table *t, FILE *out)
 {
 	fprintf(out, "[\n");
 	for (const struct explore_row *r = t->rows; r < t->rows + t->row_count; r++)
-		fprintf(out, ROW_FORMAT, r->scenario, r->kind, r->kernel, r->user, r->held,
-			r->schedules);
+		fprintf(out, ROW_FORMAT, r->scenario, r->kind, r->window, r->kernel, r->user,
+			r->held, r->schedules);
 	for (const struct explore_outcome *o = t->outcomes; o < t->outcomes + t->outcome_count; o++)
 		fprintf(out, OUTCOME_FORMAT, o->scenario, o->kind, o->count, o->name);
 	for (size_t i = 0; i < t->violation_count; i++)
 		fprintf(out, VIOLATION_FORMAT, t->violations[i]);
-	fprintf(out, "{\"type\":\"end\",\"scenarios\":%zu}\n]\n", t->ended);
+	fprintf(out, END_FORMAT, t->ended, t->share.index, t->share.count, t->share.space);
 }
 
 bool explore_table_read(struct explore_table *t, FILE *in)
 {
 	struct explore_row row;
 	struct explore_outcome outcome;
-	char line[700], violation[500];
+	char line[700], violation[500], space[600];
 	size_t ended;
 	bool complete = false;
 
 	while (fgets(line, sizeof(line), in)) {
-		if (sscanf(line, ROW_SCAN, row.scenario, row.kind, &row.kernel, &row.user,
-			   &row.held, &row.schedules) == 6)
+		if (sscanf(line, ROW_SCAN, row.scenario, row.kind, &row.window, &row.kernel,
+			   &row.user, &row.held, &row.schedules) == 7)
 			add_row(t, &row);
 		else if (sscanf(line, OUTCOME_SCAN, outcome.scenario, outcome.kind, &outcome.count,
 				outcome.name) == 4)
 			add_outcome(t, &outcome);
 		else if (sscanf(line, VIOLATION_SCAN, violation) == 1)
 			add_violation(t, violation);
-		else if (sscanf(line, "{\"type\":\"end\",\"scenarios\":%zu}", &ended) == 1)
-			complete = true, t->ended += ended;
+		else if (sscanf(line, END_SCAN, &ended, &t->share.index, &t->share.count,
+				space) == 4) {
+			complete = true;
+			t->ended += ended;
+			t->share.space = text_format("%s", space);
+		}
 	}
 	return complete;
 }
@@ -162,7 +173,8 @@ static void print_violations(const struct explore_table *t, const struct symbols
 }
 
 /* An outcome that must be seen and never was is listed with a count of 0. */
-static bool print_outcomes(const struct explore_table *t, const struct explore_row *r)
+static bool print_outcomes(const struct explore_table *t, const struct explore_row *r,
+			   bool whole)
 {
 	bool seen = true;
 
@@ -172,7 +184,7 @@ static bool print_outcomes(const struct explore_table *t, const struct explore_r
 		if (strcmp(o->scenario, r->scenario) || strcmp(o->kind, r->kind))
 			continue;
 		printf("  %s %lu", o->name, o->count);
-		seen = seen && o->count != 0;
+		seen = seen && (o->count != 0 || !whole);
 	}
 	printf("%s\n", seen ? "" : "  NOT SEEN");
 	return seen;
@@ -187,17 +199,18 @@ static size_t count_scenarios(const struct explore_table *t)
 	return n;
 }
 
-bool explore_table_print(const struct explore_table *t, const struct symbols *symbols)
+bool explore_table_print(const struct explore_table *t, bool whole,
+			 const struct symbols *symbols)
 {
 	unsigned long boundaries = 0, schedules = 0;
 	bool good = t->row_count != 0;
 
-	printf("%-14s %-7s %9s %9s %9s %10s  outcomes\n", "scenario", "kind", "kernel", "user",
-	       "held", "schedules");
+	printf("%-14s %-7s %8s %9s %9s %9s %10s  outcomes\n", "scenario", "kind", "window",
+	       "kernel", "user", "held", "schedules");
 	for (const struct explore_row *r = t->rows; r < t->rows + t->row_count; r++) {
-		printf("%-14s %-7s %9lu %9lu %9lu %10lu", r->scenario, r->kind, r->kernel, r->user,
-		       r->held, r->schedules);
-		good &= print_outcomes(t, r);
+		printf("%-14s %-7s %8lu %9lu %9lu %9lu %10lu", r->scenario, r->kind, r->window,
+		       r->kernel, r->user, r->held, r->schedules);
+		good &= print_outcomes(t, r, whole);
 		boundaries += r->kernel + r->user;
 		schedules += r->schedules;
 	}

@@ -1,8 +1,10 @@
 /*
- * lab_explore.c - `tine lab explore`: machines side by side, a shard each, and one table.
+ * lab_explore.c - `tine lab explore`: the space in parts, a machine for each, and one table.
  *
  * Each machine is a `tine run` of /lab/explore (test/explore) with instruction counting and three
- * processors; its lines go to a file, and are read when all have ended.
+ * processors; its lines go to a file, and are read when all have ended. How many parts there are
+ * depends on nothing but --quick, and a part is the same whoever goes through it and whatever runs
+ * beside it: so is the table.
  */
 #include "lab_explore.h"
 
@@ -13,26 +15,34 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define JOBS_MAX 16
-#define QUICK_STRIDE 61
+#define PARTS 16
+#define QUICK_PARTS 2
+/* Of the host's time, for one part: many times what it takes. */
+#define LIMIT_SECONDS 3000
+#define QUICK_LIMIT_SECONDS 900
+#define QUICK_STRIDE 31
 #define QUICK_PAIRS 1500
-#define FULL_PAIRS 60000
+#define FULL_PAIRS 200000
 
 struct explore_options {
 	unsigned int shard, shards, jobs, bound;
 	bool quick;
-	const char *json, *replay, *pairs;
+	unsigned int pairs;
+	const char *json, *replay;
 	struct strings scenarios;
 };
 
 static const struct argp_option option_list[] = {
 	{ "bound", 'b', "N", 0, "preemptions at most: 1 or 2 (default 2)", 0 },
-	{ "shard", 's', "I/N", 0, "the Ith of N parts of the space, from 0", 0 },
+	{ "shard", 's', "I/N", 0, "the Ith of N shares of the space, from 0", 0 },
 	{ "quick", 'q', NULL, 0, "a sample of a few minutes", 0 },
 	{ "pairs", 'p', "N", 0, "pairs of each scenario, about", 0 },
 	{ "jobs", 'j', "N", 0, "machines side by side (default: one a processor)", 0 },
@@ -67,7 +77,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		o->quick = true;
 		return 0;
 	case 'p':
-		o->pairs = text;
+		o->pairs = parse_number(text, 1, 100000000);
 		return 0;
 	case 'j':
 		o->jobs = parse_number(text, 1, JOBS_MAX);
@@ -85,8 +95,13 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-/* The command of one machine: the job's shard of this run's shard. */
-static void job_command(struct strings *command, const struct explore_options *o, unsigned int job)
+static unsigned int part_count(const struct explore_options *o)
+{
+	return o->replay ? 1 : o->quick ? QUICK_PARTS : PARTS;
+}
+
+/* The command of the machine that goes through a part. */
+static void part_command(struct strings *command, const struct explore_options *o, unsigned int part)
 {
 	unsigned int pairs = o->quick ? QUICK_PAIRS : FULL_PAIRS;
 
@@ -95,20 +110,22 @@ static void job_command(struct strings *command, const struct explore_options *o
 	strings_add(command, "--icount");
 	strings_add(command, "--smp");
 	strings_add(command, "3");
+	strings_add(command, "--timeout");
+	strings_addf(command, "%u", o->quick ? QUICK_LIMIT_SECONDS : LIMIT_SECONDS);
 	strings_add(command, "--append");
 	/* The monitor's looks would fall into other schedules each time. */
 	strings_add(command, "explore nomonitor");
 	strings_add(command, "--");
 	strings_add(command, "/lab/explore");
 	strings_add(command, "--shard");
-	strings_addf(command, "%u/%u", o->shard * o->jobs + job, o->shards * o->jobs);
+	strings_addf(command, "%u/%u", part, part_count(o));
 	strings_add(command, "--stride");
 	strings_addf(command, "%u", o->quick ? QUICK_STRIDE : 1);
 	strings_add(command, "--budget");
 	if (o->bound == 1)
 		strings_add(command, "0");
 	else
-		strings_addf(command, "%s", o->pairs ? o->pairs : text_format("%u", pairs));
+		strings_addf(command, "%u", o->pairs ? o->pairs : pairs);
 	if (o->replay) {
 		strings_add(command, "--replay");
 		strings_add(command, o->replay);
@@ -117,66 +134,89 @@ static void job_command(struct strings *command, const struct explore_options *o
 		strings_add(command, o->scenarios.items[i]);
 }
 
-static pid_t job_start(const struct explore_options *o, unsigned int job, FILE *output)
+struct part {
+	pid_t pid;		/* 0: not this share's, or ended */
+	FILE *output;
+	int status;
+};
+
+static void part_start(const struct explore_options *o, unsigned int index, struct part *part)
 {
 	struct strings command = { 0 };
-	pid_t pid;
 
-	job_command(&command, o, job);
+	part->output = tmpfile();
+	if (!part->output)
+		die(STATUS_FAILED, "temporary file: %s", strerror(errno));
+	part_command(&command, o, index);
 	fflush(stdout);
-	pid = fork();
-	if (pid < 0)
+	part->pid = fork();
+	if (part->pid < 0)
 		die(STATUS_FAILED, "fork: %s", strerror(errno));
-	if (pid == 0) {
+	if (part->pid == 0) {
 		int null = open("/dev/null", O_RDONLY);
 
+		prctl(PR_SET_PDEATHSIG, SIGTERM);
 		dup2(null, STDIN_FILENO);
-		dup2(fileno(output), STDOUT_FILENO);
+		dup2(fileno(part->output), STDOUT_FILENO);
 		execv(command.items[0], command.items);
 		_exit(127);
 	}
-	return pid;
+}
+
+/* Until one of those that run has ended. */
+static void part_await(struct part *parts, unsigned int count)
+{
+	int status;
+	pid_t pid = wait(&status);
+
+	if (pid < 0)
+		die(STATUS_FAILED, "wait: %s", strerror(errno));
+	for (unsigned int i = 0; i < count; i++)
+		if (parts[i].pid == pid) {
+			parts[i].pid = 0;
+			parts[i].status = status;
+		}
 }
 
 /* Reads what a machine said; false when it ended otherwise than with its last line. */
-static bool job_read(struct explore_table *table, FILE *output, bool echo)
+static bool part_read(struct explore_table *table, const struct part *part, bool echo)
 {
 	size_t ended = table->ended;
 	char line[700];
 
-	rewind(output);
-	while (fgets(line, sizeof(line), output)) {
+	rewind(part->output);
+	while (fgets(line, sizeof(line), part->output)) {
 		line[strcspn(line, "\n")] = '\0';
 		if (!explore_table_line(table, line))
 			complain("explorer: %s", line);
 		else if (echo && strncmp(line, "replay ", 7) == 0)
 			printf("%s\n", line);
 	}
-	return table->ended > ended;
+	fclose(part->output);
+	return part->status == 0 && table->ended > ended;
 }
 
-static bool run_jobs(const struct explore_options *o, struct explore_table *table)
+/* The parts of this share, `jobs` at a time; false: one failed. */
+static bool run_parts(const struct explore_options *o, struct explore_table *table)
 {
-	FILE *outputs[JOBS_MAX];
-	pid_t pids[JOBS_MAX];
+	const unsigned int count = part_count(o);
+	struct part parts[PARTS] = { { 0 } };
+	unsigned int running = 0;
 	bool good = true;
 
-	for (unsigned int i = 0; i < o->jobs; i++) {
-		outputs[i] = tmpfile();
-		if (!outputs[i])
-			die(STATUS_FAILED, "temporary file: %s", strerror(errno));
-		pids[i] = job_start(o, i, outputs[i]);
+	for (unsigned int i = o->shard; i < count; i += o->shards) {
+		if (running == o->jobs)
+			part_await(parts, count), running--;
+		part_start(o, i, &parts[i]), running++;
 	}
-	for (unsigned int i = 0; i < o->jobs; i++) {
-		int status;
-
-		if (waitpid(pids[i], &status, 0) < 0 || status != 0) {
-			complain("a machine of the explorer failed");
+	for (; running != 0; running--)
+		part_await(parts, count);
+	for (unsigned int i = o->shard; i < count; i += o->shards)
+		if (!part_read(table, &parts[i], o->replay != NULL)) {
+			complain("the explorer's machine %u of %u failed, status %d", i, count,
+				 WIFEXITED(parts[i].status) ? WEXITSTATUS(parts[i].status) : -1);
 			good = false;
 		}
-		if (!job_read(table, outputs[i], o->replay != NULL))
-			good = false;
-	}
 	return good;
 }
 
@@ -199,6 +239,30 @@ static struct symbols *kernel_symbols(void)
 					build && build[0] ? build : "release"));
 }
 
+/* What two results must have in common to be of one space. */
+static char *space_text(const struct explore_options *o)
+{
+	char *text = text_format("bound %u pairs %u of %u%s", o->bound, o->pairs, part_count(o),
+				 o->quick ? " quick" : "");
+
+	for (size_t i = 0; i < o->scenarios.count; i++)
+		text = text_format("%s %s", text, o->scenarios.items[i]);
+	return text;
+}
+
+static void check_options(struct explore_options *o)
+{
+	if (o->jobs == 0)
+		o->jobs = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
+	if (o->jobs > JOBS_MAX)
+		o->jobs = JOBS_MAX;
+	if (o->replay)
+		o->shards = 1, o->shard = 0;
+	if (o->shards > part_count(o))
+		die(STATUS_USAGE, "lab explore: --shard: at most %u shares%s", part_count(o),
+		    o->quick ? " with --quick" : "");
+}
+
 int lab_explore(int argc, char **argv)
 {
 	const struct argp argp = { option_list, parse_option, "[SCENARIO...]",
@@ -208,37 +272,46 @@ int lab_explore(int argc, char **argv)
 	bool good;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
-	if (o.jobs == 0)
-		o.jobs = (unsigned int)sysconf(_SC_NPROCESSORS_ONLN);
-	if (o.jobs > JOBS_MAX)
-		o.jobs = JOBS_MAX;
-	if (o.replay)
-		o.jobs = o.shards = 1, o.shard = 0;
-	good = run_jobs(&o, &table);
-	if (o.json)
+	check_options(&o);
+	table.share = (struct explore_share){ o.shard, o.shards, space_text(&o) };
+	good = run_parts(&o, &table);
+	if (o.json && good)
 		write_json(&table, o.json);
 	if (o.replay) {
 		for (size_t i = 0; i < table.violation_count; i++)
 			printf("violation: %s\n", table.violations[i]);
 		return good && table.violation_count == 0 ? 0 : 1;
 	}
-	return explore_table_print(&table, kernel_symbols()) && good ? 0 : 1;
+	/* What must be seen may be in another share; the merge asks for it. */
+	return explore_table_print(&table, o.shards == 1, kernel_symbols()) && good ? 0 : 1;
 }
 
+/* Each share of one space once: else the table would say more than was done. */
 int lab_merge(int argc, char **argv)
 {
 	struct explore_table table = { 0 };
+	bool seen[PARTS] = { false };
 
 	if (argc < 2)
 		die(STATUS_USAGE, "lab merge: needs the JSON files of tine lab explore");
 	for (int i = 1; i < argc; i++) {
+		struct explore_share before = table.share;
 		FILE *in = fopen(argv[i], "r");
 
 		if (!in)
 			die(STATUS_USAGE, "%s: %s", argv[i], strerror(errno));
-		if (!explore_table_read(&table, in))
+		if (!explore_table_read(&table, in) || table.share.index >= table.share.count ||
+		    table.share.count > PARTS)
 			die(STATUS_USAGE, "%s: not a complete result of tine lab explore", argv[i]);
+		if (i > 1 && (before.count != table.share.count ||
+			      strcmp(before.space, table.share.space)))
+			die(STATUS_USAGE, "%s: a share of another space than the one before", argv[i]);
+		if (seen[table.share.index])
+			die(STATUS_USAGE, "%s: share %u is there twice", argv[i], table.share.index);
+		seen[table.share.index] = true;
 		fclose(in);
 	}
-	return explore_table_print(&table, kernel_symbols()) ? 0 : 1;
+	if ((unsigned int)argc - 1 != table.share.count)
+		die(STATUS_USAGE, "lab merge: %d of %u shares", argc - 1, table.share.count);
+	return explore_table_print(&table, true, kernel_symbols()) ? 0 : 1;
 }

@@ -121,13 +121,21 @@ static _Noreturn void explorer_main(const struct scenario *s, const struct optio
 	exit(0);
 }
 
-/* Kills what is left of it, and gives its parts time to go. */
+/*
+ * Kills what is left of it, and gives its parts time to go. What hangs in the kernel stays: then
+ * nothing more can be explored here.
+ */
 static void end_group(pid_t pid)
 {
 	kill(-pid, SIGKILL);
-	while (waitpid(-pid, NULL, 0) > 0)
-		continue;
-	usleep(10000);
+	for (int tries = 0; tries < 100; tries++) {
+		usleep(10000);
+		if (waitpid(-pid, NULL, WNOHANG) < 0)
+			return;
+	}
+	explore_line("fatal: what hangs does not die");
+	report_print();
+	_exit(2);
 }
 
 static void say_hung(const struct scenario *s, const char *how)

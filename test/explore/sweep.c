@@ -4,7 +4,8 @@
  * Bound 1: for n = 1, 2, ... the shot hits n instructions after the start, until the scenario ends
  * before it. Interrupts are off in stretches; a shot in one hits at its end, and `late` tells how
  * far that is, so the whole stretch is one boundary and is left in one step. Late is measured from
- * the smallest value seen, that of a shot that hits at once.
+ * the smallest value seen, that of a shot that hits at once. A schedule in which a cache is refilled
+ * takes another way than its neighbours: no single one of them ends a stretch or the window.
  *
  * Pairs: (n, m), m counted from the first hit; on two processors n on the first, m on the second
  * from its own start. When there are more pairs than the budget, every k-th m is taken, beginning
@@ -16,11 +17,15 @@
 
 #define BLOCK 32
 #define WARM_UP 64
+#define WARM_UP_KIND 8
 #define LEAK_CHECK_PERIOD 256
 #define LEAK_SLACK_PAGES 128
-#define TICKS_MAX 20000
+#define TICKS_MAX 2000
 #define TICK_RANGE 3000
 #define PAIRS_EACH 8		/* second places for a first one, at least */
+#define MISSES_END 16		/* so many shots in a row that did not hit: the window's end */
+#define PLACE_MAX (1u << 20)
+#define CONTROL_PAIRS 20000	/* enough that those which must be seen are */
 
 struct kind {
 	const char *name;
@@ -43,10 +48,10 @@ struct sweep {
 	const struct kind *kind;
 	unsigned long boundaries[2], held;		/* kernel, user; with preemption off */
 	unsigned long schedules;
+	unsigned int window;			/* the last n that hit: instructions */
 	unsigned long outcome_count[OUTCOMES_MAX];
 	struct explore_counts counts;
 	unsigned int schedules_since_check;
-	bool counts_are_base;		/* after the first period: caches have filled */
 };
 
 /* One schedule's end. */
@@ -160,12 +165,12 @@ static void counts_get(struct explore_counts *counts)
 		fatal("EXPLORE_COUNTS");
 }
 
+/* After the warm-up: caches have filled. */
 static void leak_base(struct sweep *w)
 {
 	usleep(1000);
 	ioctl_explore(EXPLORE_DRAIN, NULL);
 	counts_get(&w->counts);
-	w->counts_are_base = true;
 }
 
 /* What is freed by a worker needs a moment. */
@@ -177,10 +182,6 @@ static void leak_check(struct sweep *w, const struct run *r)
 	if (++w->schedules_since_check < LEAK_CHECK_PERIOD)
 		return;
 	w->schedules_since_check = 0;
-	if (!w->counts_are_base) {
-		leak_base(w);
-		return;
-	}
 	for (int tries = 0; tries < 50; tries++) {
 		counts_get(&now);
 		if (now.objects <= w->counts.objects)
@@ -198,8 +199,6 @@ static void leak_check_end(struct sweep *w, const struct run *r)
 	struct explore_counts now;
 	char text[96];
 
-	if (!w->counts_are_base)
-		return;
 	w->schedules_since_check = LEAK_CHECK_PERIOD;
 	leak_check(w, r);
 	ioctl_explore(EXPLORE_DRAIN, NULL);
@@ -212,6 +211,19 @@ static void leak_check_end(struct sweep *w, const struct run *r)
 }
 
 /* --- the sweeps ------------------------------------------------------------------------ */
+
+/* What must be seen to fail is gone through whole, and is short. */
+static unsigned int stride_of(const struct sweep *w)
+{
+	return w->scenario->all_required ? 1 : w->options->stride;
+}
+
+static unsigned long budget_of(const struct sweep *w)
+{
+	const unsigned long budget = w->options->budget;
+
+	return w->scenario->all_required && budget < CONTROL_PAIRS ? CONTROL_PAIRS : budget;
+}
 
 static bool is_mine(const struct sweep *w, unsigned int n)
 {
@@ -243,26 +255,64 @@ static void count_run(struct sweep *w, const struct run *r)
 	leak_check(w, r);
 }
 
+static bool is_same_place(const struct explore_hit *a, const struct explore_hit *b)
+{
+	return a->pc == b->pc && a->thread == b->thread && a->from_user == b->from_user;
+}
+
+/*
+ * The boundary that a shot after n comes to. The shot that comes there at once must hit the same
+ * place: else one of the two schedules went another way, and the answer is 0.
+ */
+static unsigned int boundary_of(struct sweep *w, unsigned int n, const struct explore_hit *hit)
+{
+	unsigned int boundary = n + late_of(hit);
+	struct run probe;
+
+	/* A sample is none the worse for what it leaves out. */
+	if (boundary == n || stride_of(w) != 1)
+		return boundary;
+	run_one(w, boundary, 0, &probe);
+	outcome_add(w, &probe, false);
+	if (probe.result.hits == 0 || !is_same_place(&probe.result.hit[0], hit) ||
+	    late_of(&probe.result.hit[0]) != 0)
+		return 0;
+	return boundary;
+}
+
+/* Returns the n to go on from. A boundary of another shard is reached from there as well. */
+static unsigned int single(struct sweep *w, const struct run *r)
+{
+	const struct explore_hit *hit = &r->result.hit[0];
+	unsigned int boundary = boundary_of(w, r->n, hit);
+
+	if (boundary == 0 || !is_mine(w, boundary)) {
+		outcome_add(w, r, false);
+		return (boundary == 0 ? r->n : boundary) + 1;
+	}
+	w->boundaries[hit->from_user != 0]++;
+	w->held += hit->held != 0;
+	w->window = boundary;
+	count_run(w, r);
+	return boundary + stride_of(w);
+}
+
 /* Every boundary once, until the scenario ends before the shot. */
 static void sweep_singles(struct sweep *w)
 {
-	unsigned int n = next_mine(w, 1), boundary;
+	unsigned int n = next_mine(w, 1);
 	struct run r;
 
-	for (;;) {
+	for (unsigned int misses = 0; misses < MISSES_END; n = next_mine(w, n)) {
 		run_one(w, n, 0, &r);
-		if (r.result.hits == 0)
-			break;
-		boundary = n + late_of(&r.result.hit[0]);
-		/* One that another shard owns is reached from there as well. */
-		if (is_mine(w, boundary)) {
-			w->boundaries[r.result.hit[0].from_user != 0]++;
-			w->held += r.result.hit[0].held != 0;
-			count_run(w, &r);
-		} else {
-			outcome_add(w, &r, false);
+		if (r.result.hits != 0) {
+			misses = 0;
+			n = single(w, &r);
+			continue;
 		}
-		n = next_mine(w, boundary + w->options->stride);
+		misses++;
+		outcome_add(w, &r, false);
+		n++;
 	}
 	leak_check_end(w, &r);
 }
@@ -292,55 +342,74 @@ static unsigned int step_over(const struct sweep *w, const struct explore_hit *h
 	return w->kind->two_processors || hit == NULL ? 1 : 1 + late_of(hit);
 }
 
-/* How many places there are for the first shot, and for the second after an early first one. */
-static unsigned long measure(struct sweep *w, bool second)
+static bool is_hit(struct sweep *w, bool second, unsigned int at)
 {
-	unsigned long places = 0;
 	struct run r;
 
-	for (unsigned int at = 1;; places += w->options->stride) {
-		const struct explore_hit *hit;
+	run_one(w, second ? 1 : at, second ? at : 0, &r);
+	outcome_add(w, &r, false);
+	return (second ? second_hit(w, &r) : first_hit(&r)) != NULL;
+}
 
-		run_one(w, second ? 1 : at, second ? at : 0, &r);
-		hit = second ? second_hit(w, &r) : first_hit(&r);
-		if (hit == NULL)
-			return places;
-		at += step_over(w, hit) + w->options->stride - 1;
+/* The last place where a first shot hits, or a second one after an early first; by bisection. */
+static unsigned int reach(struct sweep *w, bool second)
+{
+	unsigned int low = 0, high = 1;
+
+	for (; high < PLACE_MAX && is_hit(w, second, high); high *= 2)
+		low = high;
+	while (high - low > 1) {
+		unsigned int middle = low + (high - low) / 2;
+
+		if (is_hit(w, second, middle))
+			low = middle;
+		else
+			high = middle;
 	}
+	return low;
 }
 
 /* All m, or one of `every`, for one n. Returns how far the next n is; 0: this one did not hit. */
 static unsigned int sweep_second(struct sweep *w, unsigned int n, unsigned int every)
 {
-	const struct explore_hit *first, *second;
+	const struct explore_hit *first, *second = NULL;
+	unsigned int step = 0, after;
 	struct run r;
 
 	for (unsigned int m = 1 + n % every;; m += step_over(w, second) + every - 1) {
 		run_one(w, n, m, &r);
 		first = first_hit(&r);
+		after = r.result.hits != 0 ? step_over(w, &r.result.hit[0]) : 0;
+		/* The shortest is the usual one. */
+		if (step == 0 || (after != 0 && after < step))
+			step = after;
 		/* Its place is another shard's, which comes there as well. */
-		if (first != NULL && !is_mine(w, n + step_over(w, first) - 1))
+		if (first != NULL && !is_mine(w, n + after - 1))
 			break;
 		count_run(w, &r);
 		second = second_hit(w, &r);
 		if (first == NULL || second == NULL)
 			break;
 	}
-	return r.result.hits != 0 ? step_over(w, &r.result.hit[0]) : 0;
+	return step;
 }
 
 static void sweep_pairs(struct sweep *w)
 {
-	unsigned long first = measure(w, false), second = measure(w, true);
-	unsigned int sparse = (unsigned int)(first * PAIRS_EACH / w->options->budget + 1);
-	unsigned int every = (unsigned int)(first * second / sparse / w->options->budget + 1);
-	unsigned int n = next_mine(w, 1), step;
+	unsigned long first = reach(w, false), second = reach(w, true);
+	unsigned long budget = budget_of(w);
+	unsigned int sparse = (unsigned int)(first * PAIRS_EACH / budget + 1);
+	unsigned int every = (unsigned int)(first * second / sparse / budget + 1);
+	unsigned int n = next_mine(w, 1);
 	struct run r = { .n = 0 };
 
-	explore_line("pairs %s %s %lu/%u %lu/%u", w->scenario->name, w->kind->name, first, sparse,
-		     second, every);
-	for (; (step = sweep_second(w, n, every)) != 0; n = next_mine(w, n + step + sparse - 1))
-		continue;
+	w->window = (unsigned int)first;
+	for (unsigned int misses = 0; misses < MISSES_END;) {
+		unsigned int step = sweep_second(w, n, every);
+
+		misses = step == 0 ? misses + 1 : 0;
+		n = next_mine(w, n + (step == 0 ? 1 : step) + sparse - 1);
+	}
 	leak_check_end(w, &r);
 }
 
@@ -356,19 +425,21 @@ static void sweep_ticks(struct sweep *w)
 			break;
 	}
 	for (unsigned int n = next_mine(w, start); n < start + TICK_RANGE;
-	     n = next_mine(w, n + w->options->stride)) {
+	     n = next_mine(w, n + stride_of(w))) {
 		run_one(w, n, 0, &r);
 		count_run(w, &r);
+		w->window = n;
 	}
+	leak_check_end(w, &r);
 }
 
 /* --- a scenario ------------------------------------------------------------------------ */
 
-static void warm_up(struct sweep *w)
+static void warm_up(struct sweep *w, unsigned int times)
 {
 	struct run r;
 
-	for (unsigned int i = 0; i < WARM_UP; i++) {
+	for (unsigned int i = 0; i < times; i++) {
 		run_one(w, 1 + i * 13, 0, &r);
 		if (r.result.hits != 0)
 			(void)late_of(&r.result.hit[0]);
@@ -378,11 +449,12 @@ static void warm_up(struct sweep *w)
 static void print_result(const struct sweep *w)
 {
 	/* One that must be seen is told even if it was not; sampled pairs may miss it. */
-	const bool all = w->scenario->all_required && w->options->stride == 1 &&
+	const bool all = w->scenario->all_required &&
 			 (!w->kind->pairs || w->kind->two_processors);
 
-	explore_line("result %s %s boundaries %lu %lu held %lu schedules %lu", w->scenario->name,
-		     w->kind->name, w->boundaries[0], w->boundaries[1], w->held, w->schedules);
+	explore_line("result %s %s window %u boundaries %lu %lu held %lu schedules %lu",
+		     w->scenario->name, w->kind->name, w->window, w->boundaries[0],
+		     w->boundaries[1], w->held, w->schedules);
 	for (unsigned int i = 0; w->scenario->allowed[i] != NULL; i++)
 		if (w->outcome_count[i] != 0 || all)
 			explore_line("outcome %s %s %lu %s", w->scenario->name, w->kind->name,
@@ -391,6 +463,9 @@ static void print_result(const struct sweep *w)
 
 static void sweep_kind(struct sweep *w)
 {
+	if (!w->kind->ticks)
+		warm_up(w, WARM_UP_KIND);
+	leak_base(w);
 	if (w->kind->ticks) {
 		sweep_ticks(w);
 	} else if (w->kind->pairs) {
@@ -411,7 +486,7 @@ static bool kind_fits(const struct kind *k, const struct scenario *s, const stru
 		return false;
 	if (s->processors == 2)
 		return k->two_processors;
-	return !k->two_processors && (!k->pairs || s->other != NULL);
+	return !k->two_processors;
 }
 
 static void replay(struct sweep *w)
@@ -448,7 +523,7 @@ void sweep(const struct scenario *s, const struct options *o)
 		s->setup();
 	partner_start(s);
 	if (!s->ticks)
-		warm_up(&w);
+		warm_up(&w, WARM_UP);
 	if (o->replay != NULL) {
 		replay(&w);
 		return;
