@@ -40,7 +40,9 @@ bool explore_table_line(struct explore_table *table, const char *line);
 /* Adds what explore_table_json() wrote; false: the file is none. */
 bool explore_table_read(struct explore_table *table, FILE *in);
 void explore_table_json(const struct explore_table *table, FILE *out);
-/* Prints it; symbols may be NULL. True when nothing is wrong with it; of a whole space, also that each
- * outcome which must be seen was. */
+/*
+ * Prints it; symbols may be NULL. True when nothing is wrong with it; of a whole space, also that
+ * each outcome which must be seen was.
+ */
 bool explore_table_print(const struct explore_table *table, bool whole,
 			 const struct symbols *symbols);

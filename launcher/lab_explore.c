@@ -101,7 +101,8 @@ static unsigned int part_count(const struct explore_options *o)
 }
 
 /* The command of the machine that goes through a part. */
-static void part_command(struct strings *command, const struct explore_options *o, unsigned int part)
+static void part_command(struct strings *command, const struct explore_options *o,
+			 unsigned int part)
 {
 	unsigned int pairs = o->quick ? QUICK_PAIRS : FULL_PAIRS;
 
@@ -305,9 +306,11 @@ int lab_merge(int argc, char **argv)
 			die(STATUS_USAGE, "%s: not a complete result of tine lab explore", argv[i]);
 		if (i > 1 && (before.count != table.share.count ||
 			      strcmp(before.space, table.share.space)))
-			die(STATUS_USAGE, "%s: a share of another space than the one before", argv[i]);
+			die(STATUS_USAGE, "%s: a share of another space than those before",
+			    argv[i]);
 		if (seen[table.share.index])
-			die(STATUS_USAGE, "%s: share %u is there twice", argv[i], table.share.index);
+			die(STATUS_USAGE, "%s: share %u is there twice", argv[i],
+			    table.share.index);
 		seen[table.share.index] = true;
 		fclose(in);
 	}

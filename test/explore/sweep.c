@@ -4,8 +4,8 @@
  * Bound 1: for n = 1, 2, ... the shot hits n instructions after the start, until the scenario ends
  * before it. Interrupts are off in stretches; a shot in one hits at its end, and `late` tells how
  * far that is, so the whole stretch is one boundary and is left in one step. Late is measured from
- * the smallest value seen, that of a shot that hits at once. A schedule in which a cache is refilled
- * takes another way than its neighbours: no single one of them ends a stretch or the window.
+ * the smallest value seen, that of a shot that hits at once. A schedule in which a cache is
+ * refilled takes another way than its neighbours: no single one ends a stretch or the window.
  *
  * Pairs: (n, m), m counted from the first hit; on two processors n on the first, m on the second
  * from its own start. When there are more pairs than the budget, every k-th m is taken, beginning
