@@ -20,7 +20,7 @@
 void wire_init(struct wire *wire, int fd, const void *start, size_t length)
 {
 	wire->fd = fd;
-	wire->hung_up = false;
+	wire->hung_up = wire->deaf = false;
 	wire->out_start = wire->out_used = 0;
 	wire->in_start = wire->in_used = 0;
 	wire->out_room = OUT_ROOM + sizeof(struct protocol_head) + length;
@@ -32,7 +32,7 @@ void wire_init(struct wire *wire, int fd, const void *start, size_t length)
 
 size_t wire_data_room(const struct wire *wire)
 {
-	if (wire->hung_up || wire->out_used >= OUT_DATA)
+	if (wire->deaf || wire->out_used >= OUT_DATA)
 		return 0;
 	return PROTOCOL_DATA_MAX;
 }
@@ -43,7 +43,7 @@ void wire_send(struct wire *wire, uint8_t type, uint8_t stream, const void *data
 		.length = (uint32_t)length, .type = type, .stream = stream,
 	};
 
-	if (wire->hung_up)
+	if (wire->deaf)
 		return;
 	if (wire->out_start + wire->out_used + sizeof(head) + length > wire->out_room) {
 		memmove(wire->out, wire->out + wire->out_start, wire->out_used);
@@ -60,14 +60,18 @@ void wire_send(struct wire *wire, uint8_t type, uint8_t stream, const void *data
 
 void wire_write(struct wire *wire)
 {
-	while (wire->out_used && !wire->hung_up) {
+	while (wire->out_used) {
 		const ssize_t sent = send(wire->fd, wire->out + wire->out_start, wire->out_used,
 					  MSG_NOSIGNAL | MSG_DONTWAIT);
 
 		if (sent < 0 && errno == EINTR)
 			continue;
+		if (sent < 0 && errno == EAGAIN)
+			break;
 		if (sent < 0) {
-			wire->hung_up = errno != EAGAIN;
+			/* It has ended. What it said last is still to be read. */
+			wire->deaf = true;
+			wire->out_used = 0;
 			break;
 		}
 		wire->out_start += (size_t)sent;
@@ -92,7 +96,7 @@ void wire_read(struct wire *wire)
 	if (got > 0)
 		wire->in_used += (size_t)got;
 	else if (got == 0 || errno != EAGAIN)
-		wire->hung_up = true;
+		wire->hung_up = wire->deaf = true;
 }
 
 static bool is_valid_head(const struct protocol_head *head)

@@ -12,7 +12,8 @@
 
 struct wire {
 	int fd;
-	bool hung_up;
+	bool hung_up;		/* nothing more comes */
+	bool deaf;		/* takes nothing more; what it sent before may still come */
 	uint8_t *out;
 	size_t out_room, out_start, out_used;
 	size_t in_start, in_used;

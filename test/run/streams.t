@@ -69,4 +69,37 @@ my $script = 'for i in 1 2 3 4 5; do echo out $i; echo err $i >&2; done';
 is `@words 2>&1`, join('', map { "out $_\nerr $_\n" } 1 .. 5),
 	'stdout and stderr in one pipe keep their order';
 
+# The launcher is held up while the machine says its last words and ends: it must still read them all.
+{
+	my $out = work_dir() . '/late';
+	my $pid = fork // die;
+	if ($pid == 0) {
+		open STDOUT, '>', $out or die;
+		open STDIN, '<', '/dev/null' or die;
+		exec TineRun::command(), tine_argv('--', 'sh', '-c',
+			'echo ready; sleep 2; head -c 262138 /dev/zero; exit 5') or die;
+	}
+	for (1 .. 600) {
+		last if -s $out;
+		select undef, undef, undef, 0.05;
+	}
+	kill 'STOP', $pid;
+	for (1 .. 600) {
+		last if machine_has_ended($pid);
+		select undef, undef, undef, 0.05;
+	}
+	ok machine_has_ended($pid), 'a machine ends while the launcher is stopped';
+	kill 'CONT', $pid;
+	is TineRun::wait_limited($pid, 20), 5, 'whose status is known when it goes on';
+	is -s $out, 262144, 'and whose output is whole';
+}
+
+# Whether a process has children, none of which runs: they wait to be reaped.
+sub machine_has_ended {
+	my ($pid) = @_;
+	my @children = split ' ', `cat /proc/$pid/task/*/children`;
+
+	return @children && !grep { `cat /proc/$_/stat` !~ /\) Z/ } @children;
+}
+
 done_testing;
