@@ -23,8 +23,10 @@
 static atomic32_t panic_owner;		/* CPU number + 1 of the first to panic */
 
 static const char *details;
+static void (*note)(char *text, size_t size);
 
 void panic_set_details(const char *text) { details = text; }
+void panic_set_note(void (*ask)(char *text, size_t size)) { note = ask; }
 
 bool panic_is_under_way(void) { return atomic32_load(&panic_owner) != 0; }
 
@@ -72,6 +74,16 @@ static void print_trace(void)
 	trace_for_each_last(TRACE_LAST, print_record, NULL);
 }
 
+static void print_note(void)
+{
+	static char text[128];
+
+	if (note == NULL)
+		return;
+	note(text, sizeof(text));
+	klog_raw(text, strlen(text));
+}
+
 static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char *format,
 				 va_list args)
 {
@@ -98,6 +110,7 @@ static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char
 		print("[<%016llx>]\n", (unsigned long long)pcs[i]);
 	if (details != NULL)
 		klog_raw(details, strlen(details));
+	print_note();
 	print_trace();
 	arch_panic_end();
 }

@@ -13,3 +13,8 @@ void panic_at(uint64_t pc, uint64_t frame_pointer, const char *format, ...) nore
 bool panic_is_under_way(void);
 /* Text printed behind the stack (registers); it must stay. */
 void panic_set_details(const char *text);
+/*
+ * Asked at the end for a line more, whoever panicked: with interrupts off, other processors
+ * stopped. It fills `text`, to be ended by a newline.
+ */
+void panic_set_note(void (*note)(char *text, size_t size));

@@ -8,7 +8,10 @@
 #include "sched/explore.h"
 
 #include "core/clock.h"
+#include "core/panic.h"
 #include "core/timer.h"
+#include "lib/format.h"
+#include "lib/string.h"
 #include "sched/sched.h"
 #include "sched/thread.h"
 #include "sched/wait.h"
@@ -23,6 +26,25 @@ struct explorer {			/* [c] */
 };
 
 static PERCPU(struct explorer, explorers);
+static char name[EXPLORE_NAME_BYTES];
+
+/* The second place is this processor's second shot, or another processor's only one. */
+static void note_schedule(char *text, size_t size)
+{
+	uint32_t first = cpu_of(explorers, 0)->plan.shot[0].after;
+	uint32_t second = cpu_of(explorers, 0)->plan.shot[1].after;
+
+	for (uint32_t i = 1; i < cpu_count; i++)
+		second += cpu_of(explorers, i)->plan.shot[0].after;
+	(void)format_string(text, size, "./tine lab explore --replay %s:%u,%u\n", name, first,
+			    second);
+}
+
+void explore_set_name(const char *text)
+{
+	(void)strlcpy(name, text, sizeof(name));
+	panic_set_note(note_schedule);
+}
 
 void explore_init(void)
 {

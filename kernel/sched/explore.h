@@ -17,4 +17,6 @@ void explore_arm(const struct explore_plan *plan);
 void explore_end(struct explore_result *out);
 /* Sleeps until a shot with EXPLORE_CALL on this processor; 0 or -ERESTARTSYS. */
 must_check int explore_await(void);
+/* What is explored, "SCENARIO:KIND": a panic says it, with the places of the plan's shots. */
+void explore_set_name(const char *text);
 void explore_init(void);

@@ -461,8 +461,17 @@ static void print_result(const struct sweep *w)
 				     w->outcome_count[i], w->scenario->allowed[i]);
 }
 
+static void name_set(const struct sweep *w)
+{
+	char name[EXPLORE_NAME_BYTES] = "";
+
+	snprintf(name, sizeof(name), "%s:%s", w->scenario->name, w->kind->name);
+	ioctl_explore(EXPLORE_NAME, name);
+}
+
 static void sweep_kind(struct sweep *w)
 {
+	name_set(w);
 	if (!w->kind->ticks)
 		warm_up(w, WARM_UP_KIND);
 	leak_base(w);
@@ -501,6 +510,7 @@ static void replay(struct sweep *w)
 		if (strcmp(kinds[i].name, kind) != 0)
 			continue;
 		w->kind = &kinds[i];
+		name_set(w);
 		run_one(w, n, m, &r);
 		if (w->kind->two_processors && shared->other.hits != 0 && r.result.hits != 0) {
 			r.result.hit[1] = shared->other.hit[0];

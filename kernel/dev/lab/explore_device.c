@@ -63,6 +63,17 @@ static long counts_get(user_addr_t arg)
 	return copy_to_user(arg, &counts, sizeof(counts));
 }
 
+static long name_set(user_addr_t arg)
+{
+	char name[EXPLORE_NAME_BYTES];
+
+	if (copy_from_user(name, arg, sizeof(name)) != 0)
+		return -EFAULT;
+	name[sizeof(name) - 1] = '\0';
+	explore_set_name(name);
+	return 0;
+}
+
 static long explore_ioctl(struct file *file, unsigned int command, uint64_t arg)
 {
 	switch (command) {
@@ -75,6 +86,8 @@ static long explore_ioctl(struct file *file, unsigned int command, uint64_t arg)
 	case EXPLORE_STEADY:
 		task_current()->sample_count = 0;
 		return 0;
+	case EXPLORE_NAME:
+		return name_set(user_addr(arg));
 	case EXPLORE_DRAIN:
 		(void)page_drain_caches();
 		return 0;
