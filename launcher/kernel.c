@@ -7,6 +7,7 @@
  * is; what it holds decides which words it gets.
  */
 #include "kernel.h"
+#include "machine.h"
 
 #include "text.h"
 
@@ -92,13 +93,20 @@ static unsigned long tsc_khz(void)
 	return (unsigned long)(ticks * 1000000ull / elapsed_ns);
 }
 
+/*
+ * An emulator translates code anew that runs at another address: with addresses drawn for each
+ * program, most of a short dynamic program's time. Then Tine draws them once, and Linux, which
+ * cannot, does without.
+ */
 static const char *linux_words(const struct options *options)
 {
 	/* With instructions as the clock, one of them is one nanosecond. */
 	const unsigned long khz = options->icount ? 1000000 : tsc_khz();
 
-	return text_format("%s tsc_early_khz=%lu%s%s", LINUX_WORDS, khz,
-			   options->icount ? " nokaslr" : "", options->log ? "" : " quiet");
+	return text_format("%s tsc_early_khz=%lu%s%s%s", LINUX_WORDS, khz,
+			   options->icount ? " nokaslr" : "",
+			   machine_is_emulated(options) ? " norandmaps" : "",
+			   options->log ? "" : " quiet");
 }
 
 /* The time of day comes as a word: reading the clock's chip takes longer than starting. */
@@ -106,12 +114,13 @@ static const char *tine_words(const struct options *options)
 {
 	/* A size of the user's own stands among his words. */
 	const char *trace = options->trace && !strstr(options->append, "trace=") ? " trace" : "";
+	const char *aslr = machine_is_emulated(options) ? " aslr=boot" : "";
 	struct timespec now;
 
 	if (options->icount)
-		return text_format("epoch=%lld%s", ICOUNT_EPOCH, trace);
+		return text_format("epoch=%lld%s%s", ICOUNT_EPOCH, aslr, trace);
 	clock_gettime(CLOCK_REALTIME, &now);
-	return text_format("epoch=%lld.%09ld%s", (long long)now.tv_sec, now.tv_nsec, trace);
+	return text_format("epoch=%lld.%09ld%s%s", (long long)now.tv_sec, now.tv_nsec, aslr, trace);
 }
 
 static bool is_older(const char *path, const char *than)

@@ -58,6 +58,11 @@ static bool kvm_works(void)
 	return machine >= 0;
 }
 
+bool machine_is_emulated(const struct options *options)
+{
+	return options->icount || !kvm_works();
+}
+
 /* A comma separates the emulator's suboptions; within a value it is doubled. */
 static char *escape_commas(const char *text)
 {
@@ -105,8 +110,7 @@ static void add_machine(struct strings *command, const struct options *options,
 
 static void add_processors(struct strings *command, const struct options *options)
 {
-	/* Counting instructions is what only the emulator can do. */
-	const bool kvm = !options->icount && kvm_works();
+	const bool kvm = !machine_is_emulated(options);
 
 	strings_add(command, "-accel");
 	strings_add(command, kvm ? "kvm" : "tcg");

@@ -157,7 +157,7 @@ static void place_program(struct exec_load *load, struct elf_image *image, bool 
 	if (image->header.e_type != ET_DYN)
 		return;
 	if (load->randomize)
-		start = PIE_BASE + (exec_random_pages(load, 28) << PAGE_SHIFT);
+		start = PIE_BASE + (exec_random_code(load, CODE_PROGRAM) << PAGE_SHIFT);
 	start = align_down(start, image->summary.align);
 	image->base = start - image->summary.start;
 }

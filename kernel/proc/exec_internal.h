@@ -72,6 +72,9 @@ must_check int elf_load(struct exec_load *load);
 void exec_place_space(struct exec_load *load);	/* stack_top, mmap_top */
 must_check int exec_build_stack(struct exec_load *load);
 uint64_t exec_random_pages(struct exec_load *load, unsigned int bits);
+/* The same for the place of a program, or of its mappings (libraries): 28 bits; aslr=boot. */
+enum exec_code { CODE_PROGRAM, CODE_MAPPINGS };
+uint64_t exec_random_code(struct exec_load *load, enum exec_code which);
 
 /* exec.c: for PID 1, whose strings are the kernel's. */
 must_check int process_exec_kernel(const char *name, const char *const argv[],

@@ -9,6 +9,7 @@
 #include "abi/errno.h"
 #include "abi/personality.h"
 #include "core/cmdline.h"
+#include "core/klog.h"
 #include "core/random.h"
 #include "lib/bits.h"
 #include "lib/string.h"
@@ -18,13 +19,38 @@
 #define STACK_TOP_MAX USER_END
 #define STACK_INITIAL_BYTES (132 * 1024UL)
 #define STACK_RANDOM_BITS 22		/* of pages: 16 GiB */
-#define MMAP_RANDOM_BITS 28
+#define CODE_RANDOM_BITS 28		/* of mappings and of programs */
 #define GAP_MIN (128UL << 20)
 #define GAP_MAX (USER_END / 6 * 5)
 
 uint64_t exec_random_pages(struct exec_load *load, unsigned int bits)
 {
 	return load->randomize ? random_u64() & (BIT64(bits) - 1) : 0;
+}
+
+/*
+ * aslr=boot: where code lies is drawn once for all programs. For emulators, which translate code
+ * that runs at another address anew: that is most of the time of a short dynamic program.
+ */
+static uint64_t boot_random[2];			/* [I] after boot */
+static bool is_per_boot;			/* [I] */
+
+void exec_random_init(void)
+{
+	const char *aslr = cmdline_get("aslr");
+
+	is_per_boot = aslr != NULL && strcmp(aslr, "boot") == 0;
+	if (aslr != NULL && !is_per_boot && strcmp(aslr, "exec") != 0)
+		log_warn("aslr=%s: not known, only aslr=exec and aslr=boot are", aslr);
+	for (size_t i = 0; i < ARRAY_SIZE(boot_random); i++)
+		boot_random[i] = random_u64();
+}
+
+uint64_t exec_random_code(struct exec_load *load, enum exec_code which)
+{
+	if (!load->randomize || !is_per_boot)
+		return exec_random_pages(load, CODE_RANDOM_BITS);
+	return boot_random[which] & (BIT64(CODE_RANDOM_BITS) - 1);
 }
 
 /* mmap grows down from below the room that the stack's limit keeps free. */
@@ -39,7 +65,7 @@ void exec_place_space(struct exec_load *load)
 	gap = CLAMP(gap, GAP_MIN, GAP_MAX) + stack_random + (256UL << PAGE_SHIFT);
 	gap = MIN(gap, GAP_MAX);
 	space->mmap_top = page_round_down(STACK_TOP_MAX - gap) -
-			  (exec_random_pages(load, MMAP_RANDOM_BITS) << PAGE_SHIFT);
+			  (exec_random_code(load, CODE_MAPPINGS) << PAGE_SHIFT);
 }
 
 static int map_stack(struct exec_load *load, uint64_t bytes)

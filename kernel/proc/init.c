@@ -52,6 +52,7 @@ void proc_init(void)
 	fail_nth_init();
 	step_init();
 	compare_init();
+	exec_random_init();
 	file_set_cred_hooks(file_cred_get, file_cred_put);
 }
 
