@@ -76,7 +76,24 @@ static long set_flags(struct file *file, uint64_t arg)
 	return 0;
 }
 
-static long record_lock(struct file *file, unsigned int command, uint64_t arg)
+/*
+ * close(2) drops the process's locks on the file; one set while another thread closed the
+ * descriptor came after that and would be left to nobody. 0 or -EBADF.
+ */
+static int drop_lock_if_closed(int fd, struct file *file)
+{
+	struct fdtable *table = task_current()->fdtable;
+	struct file *now = fdtable_get_file(table, fd);
+
+	if (now != NULL)
+		file_put(now);
+	if (now == file)
+		return 0;
+	file_drop_posix_locks(file, table);
+	return -EBADF;
+}
+
+static long record_lock(int fd, struct file *file, unsigned int command, uint64_t arg)
 {
 	bool ofd = command == F_OFD_GETLK || command == F_OFD_SETLK || command == F_OFD_SETLKW;
 	struct lock_request request = {
@@ -92,8 +109,12 @@ static long record_lock(struct file *file, unsigned int command, uint64_t arg)
 		return error;
 	if (ofd && lock.l_pid != 0)
 		return -EINVAL;
-	if (command != F_GETLK && command != F_OFD_GETLK)
-		return file_set_lock(file, &lock, &request);
+	if (command != F_GETLK && command != F_OFD_GETLK) {
+		error = file_set_lock(file, &lock, &request);
+		if (error == 0 && !ofd && lock.l_type != F_UNLCK)
+			error = drop_lock_if_closed(fd, file);
+		return error;
+	}
 	error = file_get_lock(file, &lock, &request);
 	return error != 0 ? error : copy_to_user(user_addr(arg), &lock, sizeof(lock));
 }
@@ -135,7 +156,7 @@ static bool path_command(unsigned int command)
 	       command == F_SETFD || command == F_GETFL;
 }
 
-static long fcntl_file(struct file *file, unsigned int command, uint64_t arg)
+static long fcntl_file(int fd, struct file *file, unsigned int command, uint64_t arg)
 {
 	switch (command) {
 	case F_GETFL:
@@ -144,7 +165,7 @@ static long fcntl_file(struct file *file, unsigned int command, uint64_t arg)
 		return set_flags(file, arg);
 	case F_GETLK: case F_SETLK: case F_SETLKW:
 	case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
-		return record_lock(file, command, arg);
+		return record_lock(fd, file, command, arg);
 	case F_GETOWN:
 		return file->owner_pid;
 	case F_SETOWN:
@@ -192,7 +213,7 @@ long sys_fcntl(uint64_t fd, uint64_t command, uint64_t arg)
 	else if ((unsigned int)command == F_SETFD)
 		result = fd_set_close_on_exec((int)fd, (arg & FD_CLOEXEC) != 0);
 	else
-		result = fcntl_file(ref.file, (unsigned int)command, arg);
+		result = fcntl_file((int)fd, ref.file, (unsigned int)command, arg);
 	fd_put(&ref);
 	return result;
 }

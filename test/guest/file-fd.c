@@ -4,6 +4,7 @@
  */
 #include "guest.h"
 
+#include <pthread.h>
 #include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/resource.h>
@@ -243,6 +244,44 @@ TEST("does F_SETLKW wait until the lock is free, and detect a deadlock of two?")
 	CHECK_OK(set_lock(fd, F_SETLK, F_UNLCK, 1, 1));
 	CHECK_EXIT(pid, 0);
 	CHECK_OK(set_lock(fd, F_SETLKW, F_WRLCK, 0, 1));
+}
+
+struct closer {
+	struct guest_gate gate, done;
+	int fd;
+};
+
+static void *close_on_demand(void *arg)
+{
+	struct closer *closer = arg;
+
+	guest_gate_pass(&closer->gate);
+	CHECK_OK(close(closer->fd));
+	guest_gate_open(&closer->done);
+	return NULL;
+}
+
+TEST("is a lock that comes after its descriptor was closed by another thread EBADF, and dropped?")
+{
+	struct closer closer = { .gate = guest_gate(), .done = guest_gate() };
+	pthread_t thread;
+	int fd;
+	pid_t pid;
+
+	guest_scratch();
+	fd = file("f", "x");
+	CHECK_OK(set_lock(fd, F_SETLK, F_WRLCK, 0, 1));
+	CHILD(pid) {
+		closer.fd = CHECK_OK(open("f", O_RDWR));
+		CHECK_EQ(pthread_create(&thread, NULL, close_on_demand, &closer), 0);
+		CHECK_ERRNO(set_lock(closer.fd, F_SETLKW, F_WRLCK, 0, 1), EBADF);
+		CHECK_EQ(lock_seen_by_other(fd, 0, 1), F_UNLCK);
+	}
+	guest_wait_blocked(pid);
+	guest_gate_open(&closer.gate);
+	guest_gate_pass(&closer.done);
+	CHECK_OK(set_lock(fd, F_SETLK, F_UNLCK, 0, 1));
+	CHECK_EXIT(pid, 0);
 }
 
 TEST("do open-file-description locks belong to the open file, not the process?")
