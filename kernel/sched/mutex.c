@@ -77,6 +77,13 @@ bool mutex_try_lock(struct mutex *m) NO_LOCK_ANALYSIS
 	return true;
 }
 
+int mutex_lock_turn(struct mutex *m, bool nonblocking) NO_LOCK_ANALYSIS
+{
+	if (nonblocking)
+		return mutex_try_lock(m) ? 0 : -EAGAIN;
+	return mutex_lock_interruptible(m);
+}
+
 void mutex_unlock(struct mutex *m) NO_LOCK_ANALYSIS
 {
 	ASSERT(m->owner == thread_current());

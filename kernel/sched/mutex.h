@@ -20,6 +20,8 @@ must_check int mutex_lock_killable(struct mutex *m) TRY_ACQUIRES(0, m);
 /* -ERESTARTSYS when any signal arrives first. */
 must_check int mutex_lock_interruptible(struct mutex *m) TRY_ACQUIRES(0, m);
 must_check bool mutex_try_lock(struct mutex *m) TRY_ACQUIRES(true, m);
+/* For a turn that may be long in coming: when nonblocking, -EAGAIN instead of waiting for it. */
+must_check int mutex_lock_turn(struct mutex *m, bool nonblocking) TRY_ACQUIRES(0, m);
 void mutex_unlock(struct mutex *m) RELEASES(m);
 bool mutex_is_held(const struct mutex *m);	/* debug: by this thread; release: by anyone */
 

@@ -235,6 +235,30 @@ TEST("does a second reader not wait for the first: EAGAIN when not to block, EIN
 	CHECK_EQ(status, 0);
 }
 
+TEST("does a second writer not wait for the first: EAGAIN when not to block, EINTR by a signal?")
+{
+	struct sigaction action = { .sa_handler = do_nothing };
+	static const char block[64 * 1024];
+	struct pty pty = open_pty();
+	int second = CHECK_OK(open(pty.name, O_RDWR | O_NOCTTY | O_NONBLOCK));
+	pid_t first, interrupted;
+
+	CHECK_OK(sigaction(SIGALRM, &action, NULL));
+	CHILD(first) {
+		(void)!write(pty.slave, block, sizeof block);
+		FAIL("a terminal that nobody reads took all");
+	}
+	guest_wait_blocked(first);
+	CHECK_ERRNO(write(second, "x", 1), EAGAIN);
+	CHILD(interrupted) {
+		alarm(1);
+		CHECK_ERRNO(write(pty.slave, "x", 1), EINTR);
+	}
+	CHECK_EXIT(interrupted, 0);
+	CHECK_OK(kill(first, SIGKILL));
+	CHECK_SIGNALED(first, SIGKILL);
+}
+
 /* Makes the caller the leader of a session whose controlling terminal is the slave. */
 static void take_terminal(struct pty *pty)
 {

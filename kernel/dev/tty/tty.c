@@ -237,15 +237,6 @@ static int wait_input(struct file *file, struct tty_file *tf, size_t n)
 	}
 }
 
-/* One reader at a time, also while it waits for input: first come, first served. */
-static int lock_reader(struct file *file, struct tty *tty)
-	TRY_ACQUIRES(0, &tty->read_mutex) NO_LOCK_ANALYSIS
-{
-	if (file->flags & O_NONBLOCK)
-		return mutex_try_lock(&tty->read_mutex) ? 0 : -EAGAIN;
-	return mutex_lock_interruptible(&tty->read_mutex);
-}
-
 static ssize_t tty_read(struct file *file, struct iobuf *to, loff_t *pos)
 {
 	struct tty_file *tf = tty_file_of(file);
@@ -258,7 +249,8 @@ static ssize_t tty_read(struct file *file, struct iobuf *to, loff_t *pos)
 	done = tty_check_foreground(tty, SIGTTIN);
 	if (done != 0 || to->left == 0)
 		return done;
-	error = lock_reader(file, tty);
+	/* One reader at a time, also while it waits for input: first come, first served. */
+	error = mutex_lock_turn(&tty->read_mutex, (file->flags & O_NONBLOCK) != 0);
 	if (error != 0)
 		return error;
 	done = wait_input(file, tf, to->left);
@@ -316,20 +308,12 @@ static ssize_t write_chunk(struct file *file, struct tty_file *tf, const unsigne
 	return (ssize_t)done;
 }
 
-static ssize_t tty_write(struct file *file, struct iobuf *from, loff_t *pos)
+static ssize_t write_locked(struct file *file, struct iobuf *from)
 {
 	struct tty_file *tf = tty_file_of(file);
 	unsigned char chunk[CHUNK];
 	ssize_t total = 0, done = 0;
 
-	if (tf->tty->termios.c_lflag & TOSTOP) {
-		done = tty_check_foreground(tf->tty, SIGTTOU);
-		if (done != 0)
-			return done;
-	}
-	if (tty_file_is_dead(tf))
-		return -EIO;
-	mutex_lock(&tf->tty->write_mutex);
 	while (from->left > 0) {
 		size_t n = iobuf_take(from, chunk, from->left < CHUNK ? from->left : CHUNK);
 
@@ -342,8 +326,30 @@ static ssize_t tty_write(struct file *file, struct iobuf *from, loff_t *pos)
 			break;
 		}
 	}
-	mutex_unlock(&tf->tty->write_mutex);
 	return total > 0 ? total : done;
+}
+
+static ssize_t tty_write(struct file *file, struct iobuf *from, loff_t *pos)
+{
+	struct tty_file *tf = tty_file_of(file);
+	struct tty *tty = tf->tty;
+	ssize_t done;
+	int error;
+
+	if (tty->termios.c_lflag & TOSTOP) {
+		done = tty_check_foreground(tty, SIGTTOU);
+		if (done != 0)
+			return done;
+	}
+	if (tty_file_is_dead(tf))
+		return -EIO;
+	/* One writer at a time, also while it waits for room. */
+	error = mutex_lock_turn(&tty->write_mutex, (file->flags & O_NONBLOCK) != 0);
+	if (error != 0)
+		return error;
+	done = write_locked(file, from);
+	mutex_unlock(&tty->write_mutex);
+	return done;
 }
 
 static uint32_t tty_poll(struct file *file, struct poll_table *table)

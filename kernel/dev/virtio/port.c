@@ -294,13 +294,11 @@ static ssize_t port_write_chunk(struct virtio_port *port, struct iobuf *from)
 	return (ssize_t)moved;
 }
 
-static ssize_t port_write(struct file *file, struct iobuf *from, loff_t *pos)
+static ssize_t write_locked(struct virtio_port *port, struct iobuf *from, bool nonblocking)
+	REQUIRES(&port->write_mutex)
 {
-	struct virtio_port *port = file->private;
-	bool nonblocking = (file->flags & O_NONBLOCK) || from->nonblocking;
 	ssize_t total = 0, moved = 0;
 
-	mutex_lock(&port->write_mutex);
 	while (from->left > 0) {
 		if (!tx_reap(port)) {
 			moved = nonblocking ? -EAGAIN
@@ -313,8 +311,20 @@ static ssize_t port_write(struct file *file, struct iobuf *from, loff_t *pos)
 			break;
 		total += moved;
 	}
-	mutex_unlock(&port->write_mutex);
 	return total > 0 ? total : moved;
+}
+
+static ssize_t port_write(struct file *file, struct iobuf *from, loff_t *pos)
+{
+	struct virtio_port *port = file->private;
+	bool nonblocking = (file->flags & O_NONBLOCK) || from->nonblocking;
+	ssize_t done = mutex_lock_turn(&port->write_mutex, nonblocking);
+
+	if (done != 0)
+		return done;
+	done = write_locked(port, from, nonblocking);
+	mutex_unlock(&port->write_mutex);
+	return done;
 }
 
 static bool tx_is_idle(struct virtio_port *port)
