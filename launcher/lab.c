@@ -19,7 +19,7 @@ static const struct lab_command commands[] = {
 	{ "report", lab_report, "the report's program and settings: both sides of fork go on" },
 	{ "livelock", lab_livelock, "the report's failure on purpose, its causes, and the cure" },
 	{ "step", lab_step, "each instruction of the child from its debug exception" },
-	{ "latency", missing, "from IRETQ to the next timer interrupt and the first instruction" },
+	{ "latency", lab_latency, "histograms: from IRETQ to the timer, wake-ups, switches, interrupts" },
 	{ "tlb", lab_tlb, "ways to switch page tables, compared" },
 	{ "compare", lab_compare, "parent and child after fork: what differs and why" },
 	{ "explore", lab_explore, "preemption at every instruction boundary of some scenarios" },

@@ -36,6 +36,7 @@ struct lab_machine {
 	unsigned int seconds;		/* at most, of ours */
 	const char *until;		/* in the log: what ends it; NULL: its own end */
 	const char *emulator;		/* more words for the emulator, or NULL */
+	const char *trace;		/* where the flight recorder goes, or NULL */
 };
 
 struct lab_result {

@@ -81,6 +81,10 @@ static void make_command(struct strings *list, const struct lab_machine *machine
 	strings_add(list, machine->words);
 	if (machine->icount)
 		strings_add(list, "--icount");
+	if (machine->trace) {
+		strings_add(list, "--trace");
+		strings_add(list, machine->trace);
+	}
 	if (machine->emulator) {
 		strings_add(list, "--emulator");
 		strings_add(list, machine->emulator);

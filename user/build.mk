@@ -43,7 +43,7 @@ $(U)/manifest: user/image/manifest user/build.mk $(BUSYBOX)
 	$(Q)mv $@.new $@
 
 $(O)/initramfs.cpio: $(U)/manifest $(U)/mkcpio $(U)/init $(U)/forkcost $(U)/fault $(U)/first \
-		$(U)/lab-report $(U)/explore $(U)/tiny $(IMAGE_FILES)
+		$(U)/lab-report $(U)/lab-latency $(U)/explore $(U)/tiny $(IMAGE_FILES)
 	$(Q)$(U)/mkcpio $< > $@.new
 	$(Q)mv $@.new $@
 

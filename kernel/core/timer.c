@@ -172,7 +172,7 @@ void timer_interrupt(void)
 	uint64_t now = clock_ns();
 	struct timer *timer;
 
-	trace_timer(base->slice_ns, now);
+	trace_timer(base->armed_ns, base->slice_ns, now);
 	/* 0: the explorer's shot, which has no deadline. */
 	if (unlikely(base->armed_ns != 0 && now > base->armed_ns &&
 		     now - base->armed_ns > LATE_NS))
