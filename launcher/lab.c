@@ -9,22 +9,16 @@
 #include <stdio.h>
 #include <string.h>
 
-static int missing(int argc, char **argv)
-{
-	(void)argc;
-	die(STATUS_USAGE, "lab %s is not there yet", argv[0]);
-}
-
 static const struct lab_command commands[] = {
 	{ "report", lab_report, "the report's program and settings: both sides of fork go on" },
 	{ "livelock", lab_livelock, "the report's failure on purpose, its causes, and the cure" },
 	{ "step", lab_step, "each instruction of the child from its debug exception" },
-	{ "latency", lab_latency, "histograms: from IRETQ to the timer, wake-ups, switches, interrupts" },
+	{ "latency", lab_latency, "histograms: IRETQ to the timer, wake-ups, switches" },
 	{ "tlb", lab_tlb, "ways to switch page tables, compared" },
 	{ "compare", lab_compare, "parent and child after fork: what differs and why" },
 	{ "explore", lab_explore, "preemption at every instruction boundary of some scenarios" },
 	{ "merge", lab_merge, "the table of several shards of explore" },
-	{ "trace", missing, "the emulator's trace of fork beside the kernel's own" },
+	{ "trace", lab_trace, "the emulator's trace of fork beside the kernel's own" },
 };
 
 static int help(void)

@@ -174,7 +174,8 @@ static void read_trace(char *text)
 	memset(&irq, 0, sizeof(irq));
 	ending.thread = NULL;
 	while ((line = lab_line(&text))) {
-		if (sscanf(line, " %llu.%llu cpu%u %63s %63s", &seconds, &ns, &cpu, who, event) != 5)
+		if (sscanf(line, " %llu.%llu cpu%u %63s %63s", &seconds, &ns, &cpu, who,
+			   event) != 5)
 			continue;
 		take_event(who[0] >= '0' && who[0] <= '9' ? thread_at(who, "") : NULL, event, line,
 			   seconds * 1000000000 + ns);
@@ -263,8 +264,9 @@ static const char *program(unsigned int rounds, const char *more)
 
 static void show_plain(unsigned int rounds)
 {
-	static const enum row list[] = { FORK, SWITCH_CHILD, SWITCH, TIMER_CHILD, TIMER, SLICE_CHILD,
-					 SLICE, WAKE, INTERRUPT_THREAD, LATE, HANDLER };
+	static const enum row list[] = { FORK, SWITCH_CHILD, SWITCH, TIMER_CHILD, TIMER,
+					 SLICE_CHILD, SLICE, WAKE, INTERRUPT_THREAD, LATE,
+					 HANDLER };
 	uint64_t on, off;
 	bool ok = record("trace=16M", program(rounds, ""), true, &on), enough = true;
 
@@ -288,8 +290,8 @@ static void show_step(void)
 	const bool ok = record("trace=16M step=fork", "/bin/lab-report", true, &cycles);
 
 	show_rows("step=fork", list, 1);
-	lab_check(ok && rows[STEP].count > 0, "the child's first instruction retires: its trap follows "
-		  "IRETQ");
+	lab_check(ok && rows[STEP].count > 0, "the child's first instruction retires: its trap "
+		  "follows IRETQ");
 }
 
 static void show_ticks(unsigned int rounds)
@@ -308,8 +310,8 @@ static void show_ticks(unsigned int rounds)
 		    program(rounds, " forks"), true, &cycles);
 	show_rows("with log=sync baud=115200", list, 2);
 	lab_check(ok && rows[TIMER].count > 0 && median(TIMER) < pending && median(TIMER) < 1000,
-		  "a line slower than the tick: half of the ticks come within %llu of IRETQ, before: "
-		  "%llu", (unsigned long long)median(TIMER), (unsigned long long)pending);
+		  "a line slower than the tick: half of the ticks come within %llu of IRETQ, "
+		  "before: %llu", (unsigned long long)median(TIMER), (unsigned long long)pending);
 }
 
 int lab_latency(int argc, char **argv)

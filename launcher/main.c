@@ -70,9 +70,13 @@ static int verb_image(int argc, char **argv)
 {
 	if (argc == 3 && strcmp(argv[1], "iso") == 0)
 		return image_iso(argv[2]);
+	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+		printf("usage: ./tine image iso FILE      a bootable ISO, for BIOS and UEFI\n");
+		return 0;
+	}
 	if (argc >= 2 && strcmp(argv[1], "disk") == 0)
-		die(STATUS_USAGE, "image disk is not there yet");
-	die(STATUS_USAGE, "image: needs iso FILE");
+		die(STATUS_USAGE, "image disk is not there yet; try ./tine image iso FILE");
+	die(STATUS_USAGE, "image: what to make is missing; try ./tine image iso FILE");
 }
 
 static int verb_help(int argc, char **argv)

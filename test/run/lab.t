@@ -7,7 +7,7 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use TineRun;
 
-for my $name ('report', 'step', 'livelock', 'compare', 'tlb', 'latency') {
+for my $name ('report', 'step', 'livelock', 'compare', 'tlb', 'latency', 'trace') {
 	my $r = tine({ limit => 200 }, 'lab', $name, '--quick');
 
 	is $r->{status}, 0, "lab $name" or diag $r->{out} . $r->{err};

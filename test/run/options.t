@@ -75,6 +75,13 @@ cmp_ok $total, '>', 200 << 10, '--memory: and not much less';
 $r = tine('run', '--kernel', kernel(), '--smp', '3', '--', 'grep', '-c', '^processor', '/proc/cpuinfo');
 is $r->{out}, "3\n", '--smp: processors';
 
+for my $verb ('run', 'test', 'lab', 'bench', 'image') {
+	my $help = tine($verb, '--help');
+
+	is $help->{status}, 0, "$verb --help: status";
+	like $help->{out}, qr/\btine\b.*\n/, "$verb --help: says how it is called";
+}
+
 my $log = work_dir() . '/log';
 $r = tine(tine_argv('--log', $log, '--append', 'frobnicate=7', '--', 'echo', 'hello'));
 is $r->{out}, "hello\n", '--log: the output stays clean';

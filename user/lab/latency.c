@@ -5,8 +5,8 @@
  *
  * Forked children and their parent count side by side, so that slices end; then, beside a process
  * that counts, one sleeps for ever other times, so that timers hit anywhere, and two pass a byte to
- * and fro (`forks` leaves these out). At the start a call that does next to nothing is timed by the time stamp counter: what
- * the recorder adds to it is told by a second run without.
+ * and fro (`forks` leaves these out). At the start a call that does next to nothing is timed by the
+ * time stamp counter: what the recorder adds to it is told by a second run without.
  */
 #include <signal.h>
 #include <stdint.h>
@@ -19,7 +19,7 @@
 #include <x86intrin.h>
 
 #define CALLS		1000
-#define COUNTS		(10 * 1000 * 1000)	/* three slices, where an instruction is 1 ns */
+#define COUNTS		(10 * 1000 * 1000)	/* instructions: three slices of 1 ns each */
 #define SLEEPS		20
 #define PASSES		20
 
