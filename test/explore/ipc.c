@@ -212,6 +212,14 @@ static const char *run_signal(void)
 	return signals_got == 1 ? "delivered" : "delivered twice";
 }
 
+/* No calls: only an interrupt can bring it in. */
+static const char *run_signal_spin(void)
+{
+	while (signals_got == 0)
+		relax();
+	return signals_got == 1 ? "delivered" : "delivered twice";
+}
+
 static const char *const delivered_only[] = { "delivered", NULL };
 
 /* A second signal while the first one's handler returns: none may be lost. */
@@ -276,6 +284,8 @@ const struct scenario ipc_scenarios[] = {
 	SIGNAL(1, "sigsuspend", "a signal against rt_sigsuspend", run_signal_wait, other_signals),
 	SIGNAL(2, "signal-2", "a signal sent to a thread that runs on another processor",
 	       run_signal, other_signals),
+	SIGNAL(2, "signal-spin-2", "a signal sent to a program that makes no calls",
+	       run_signal_spin, other_signals),
 	SIGNAL(2, "sigsuspend-2", "a signal from another processor against rt_sigsuspend",
 	       run_signal_wait, other_signals),
 	{ .name = NULL },

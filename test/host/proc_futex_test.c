@@ -270,9 +270,11 @@ TEST(a_lock_of_futexes_excludes_and_is_handed_on)
 
 /* --- a wake-up against a deadline and a signal ------------------------------------------------ */
 
+static uint64_t moment_ns;
+
 static void wait_a_moment(void)
 {
-	int error = wait_on(WORD_A, 0, clock_ns() + 60);
+	int error = wait_on(WORD_A, 0, clock_ns() + moment_ns);
 
 	HOST_EXPECT(error == 0 || error == -ETIMEDOUT || error == -EAGAIN);
 	if (error == 0)
@@ -299,9 +301,19 @@ static void interrupt_first(void)
 	(void)sched_wake_for_signal(&tasks[0].thread, false);
 }
 
+/* 1: has passed when the sleep begins; the wake-up can still come before the waiter has left. */
+static void setup_deadline_passed(void)
+{
+	begin();
+	moment_ns = 1;
+	task_spawn(1u << 0, "waits", wait_a_moment);
+	task_spawn(1u << 1, "wakes", wake_one);
+}
+
 static void setup_deadline(void)
 {
 	begin();
+	moment_ns = 60;
 	task_spawn(1u << 0, "waits", wait_a_moment);
 	task_spawn(1u << 1, "wakes", wake_one);
 }
@@ -317,6 +329,7 @@ static void setup_interrupted(void)
 TEST(a_wake_up_counts_even_when_the_deadline_passes)
 {
 	explore_it("futex-deadline", setup_deadline, check_counts);
+	explore_it("futex-deadline-passed", setup_deadline_passed, check_counts);
 }
 
 TEST(a_wake_up_counts_even_when_a_signal_comes)
@@ -364,6 +377,7 @@ static void requeue_once(void)
 static void setup_requeue_deadline(void)
 {
 	begin();
+	moment_ns = 60;
 	task_spawn(1u << 0, "waits", wait_a_moment);
 	task_spawn(1u << 1, "moves", requeue_once);
 }
