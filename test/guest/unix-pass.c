@@ -229,6 +229,27 @@ TEST("can a listening socket with waiting connections be sent and used?")
 	CHECK_OK(accept(got, NULL, NULL));
 }
 
+TEST("is a listening socket collected that only a connection waiting at it holds?")
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "\0guest-unix-pass" };
+
+	for (int i = 0; i < 3; i++) {
+		int server = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0)), here;
+
+		/* A closing socket may start the search; until it is over the name is taken. */
+		CHECK_SOON(({
+			CHECK_OK(close(CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0))));
+			bind(server, (void *)&name, sizeof name) == 0;
+		}));
+		CHECK_OK(listen(server, 4));
+		here = CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0));
+		CHECK_OK(connect(here, (void *)&name, sizeof name));
+		CHECK_EQ(send_fds(here, &server, 1), 1);
+		CHECK_OK(close(server));
+		CHECK_OK(close(here));
+	}
+}
+
 struct credentials_message {
 	struct cmsghdr header;
 	struct ucred credentials;

@@ -306,10 +306,21 @@ static void disconnect(struct unix_socket *u)
 	}
 }
 
+void unix_drop_waiting(struct unix_socket *u)
+{
+	struct unix_socket *other;
+
+	while ((other = waiting_pop(u)) != NULL) {
+		disconnect(other);
+		unix_drop_queue(other);
+		unix_put(other);
+	}
+}
+
 /* The file is gone. Connections nobody accepted are closed with the listener. */
 void unix_release(struct socket *s)
 {
-	struct unix_socket *u = unix_of(s), *other;
+	struct unix_socket *u = unix_of(s);
 	struct path path;
 
 	/* Closed before the names are free for others: whoever found it by name sees that. */
@@ -323,11 +334,7 @@ void unix_release(struct socket *s)
 	mutex_unlock(&unix_mutex);
 	path_put(&path);
 	disconnect(u);
-	while ((other = waiting_pop(u)) != NULL) {
-		disconnect(other);
-		unix_drop_queue(other);
-		unix_put(other);
-	}
+	unix_drop_waiting(u);
 	wake_up_all(&s->wait);
 	unix_drop_queue(u);
 	unix_put(u);

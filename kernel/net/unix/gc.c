@@ -7,7 +7,8 @@
  * Idea. Count for each AF_UNIX socket how many of its file's references are in queues. A socket all
  * of whose references are in flight is a candidate. From each candidate's queue take the references
  * it holds to other candidates away; a candidate with some left is held from outside, and so is
- * what its queue holds. The rest is garbage: their queues are emptied.
+ * what its queue holds. The rest is garbage: their queues are emptied. To a listener's queue belong
+ * those of the connections that wait at it.
  *
  * inflight_lock covers counts and the walk over queues; a file enters flight before its packet
  * enters a queue, and leaves it after.
@@ -173,6 +174,7 @@ static void collect(void)
 	mutex_unlock(&unix_mutex);
 	while ((u = garbage_take()) != NULL) {
 		unix_drop_queue(u);
+		unix_drop_waiting(u);
 		unix_put(u);
 	}
 }

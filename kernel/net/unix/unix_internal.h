@@ -103,6 +103,7 @@ int unix_pair(struct socket *a, struct socket *b);
 int unix_shutdown(struct socket *s, int how);
 void unix_release(struct socket *s);
 void unix_drop_queue(struct unix_socket *u);
+void unix_drop_waiting(struct unix_socket *u);		/* connections that nobody will accept */
 
 /* transfer.c */
 void unix_packet_free(struct unix_packet *p);
