@@ -286,7 +286,10 @@ static void become_zombie(struct process *p)
 
 	state = spin_lock_irqsave(&process_tree_lock);
 	give_children_away_locked(p, &dead);
-	hang_up_orphaned_group_locked(p->group, p);
+	/* Its group loses what it had through p only where p's parent is outside; the look takes
+	 * as long as the group is large. */
+	if (p->parent != NULL && p->parent->group != p->group)
+		hang_up_orphaned_group_locked(p->group, p);
 	if (!p->exiting)
 		p->exit_status = p->leader->exit_code;
 	p->state = PROCESS_ZOMBIE;
