@@ -212,6 +212,35 @@ TEST("are twenty thousand pairs, each in the next one's queue, closed in their n
 	close(ends[1]);
 }
 
+/* unix(7): beyond RLIMIT_NOFILE, unless the sender has CAP_SYS_RESOURCE or CAP_SYS_ADMIN. */
+TEST("are a user's descriptors in flight limited (ETOOMANYREFS), and free again when received?")
+{
+	pid_t pid;
+
+	if (geteuid() != 0)
+		SKIP("only root may become a user without others' descriptors");
+	CHILD(pid) {
+		struct rlimit limit = { 64, 64 };
+		int pair[2], null = CHECK_OK(open("/dev/null", O_RDONLY)), got, sent = 0;
+
+		CHECK_OK(setuid(54321));
+		CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+		CHECK_OK(setrlimit(RLIMIT_NOFILE, &limit));
+		while (sent < 1000 && send_fds(pair[0], &null, 1) == 1)
+			sent++;
+		CHECK_EQ(errno, ETOOMANYREFS);
+		CHECK_EQ(sent, 65);
+		for (int i = 0; i < 2; i++) {
+			CHECK_EQ(receive_fds(pair[1], &got, 1, 0, NULL), 1);
+			CHECK_OK(close(got));
+		}
+		CHECK_EQ(send_fds(pair[0], &null, 1), 1);
+		CHECK_EQ(send_fds(pair[0], &null, 1), 1);
+		CHECK_ERRNO(send_fds(pair[0], &null, 1), ETOOMANYREFS);
+	}
+	CHECK_EXIT(pid, 0);
+}
+
 TEST("can a listening socket with waiting connections be sent and used?")
 {
 	struct sockaddr_un name = { .sun_family = AF_UNIX, .sun_path = "sock" };

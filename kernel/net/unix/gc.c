@@ -10,11 +10,18 @@
  * what its queue holds. The rest is garbage: their queues are emptied. To a listener's queue belong
  * those of the connections that wait at it.
  *
+ * The files a user has in flight are counted as well, all of them, against RLIMIT_NOFILE.
+ *
  * inflight_lock covers counts and the walk over queues; a file enters flight before its packet
  * enters a queue, and leaves it after.
  */
+#include "abi/capability.h"
 #include "abi/errno.h"
+#include "abi/resource.h"
+#include "mem/slab.h"
 #include "net/unix/unix_internal.h"
+#include "proc/cred.h"
+#include "proc/task.h"
 
 static struct spinlock inflight_lock = SPINLOCK_INIT(RANK_SOCKET_TABLE);
 static struct list_head inflight_sockets GUARDED_BY(&inflight_lock) =
@@ -29,9 +36,9 @@ static struct unix_socket *unix_of_file(const struct file *file)
 	return s != NULL && s->family == AF_UNIX ? unix_of(s) : NULL;
 }
 
-static void inflight_change(struct unix_packet *p, int delta)
+static void inflight_change(struct unix_packet *p, int delta) REQUIRES(&inflight_lock)
 {
-	spin_lock(&inflight_lock);
+	assert_held(&inflight_lock);
 	for (size_t i = 0; i < p->file_count; i++) {
 		struct unix_socket *u = unix_of_file(p->files[i]);
 
@@ -46,18 +53,80 @@ static void inflight_change(struct unix_packet *p, int delta)
 			list_init(&u->inflight_node);
 		}
 	}
-	spin_unlock(&inflight_lock);
 }
 
-void unix_files_sent(struct unix_packet *p)
+/* --- a user's share --------------------------------------------------------------------------- */
+
+/* A user with files in flight: what sits in queues is in no descriptor table, whose limit it
+ * would evade. */
+struct inflight_user {
+	struct list_head node;
+	uint32_t uid;
+	uint64_t files;
+};
+
+static struct list_head inflight_users GUARDED_BY(&inflight_lock) =
+	LIST_HEAD_INIT(inflight_users);
+
+static struct inflight_user *user_find(uint32_t uid) REQUIRES(&inflight_lock)
 {
+	for (struct list_head *at = inflight_users.next; at != &inflight_users; at = at->next) {
+		struct inflight_user *user = container_of(at, struct inflight_user, node);
+
+		if (user->uid == uid)
+			return user;
+	}
+	return NULL;
+}
+
+int unix_files_sent(struct unix_packet *p)
+{
+	bool exempt = capable(CAP_SYS_RESOURCE) || capable(CAP_SYS_ADMIN);
+	struct inflight_user *user, *fresh = kmalloc(sizeof(*fresh));
+	uint64_t limit = process_limit(RLIMIT_NOFILE);
+	uint32_t uid = cred_current()->uid;
+
+	if (fresh == NULL)
+		return -ENOMEM;
+	spin_lock(&inflight_lock);
+	user = user_find(uid);
+	if (user != NULL && user->files > limit && !exempt) {
+		spin_unlock(&inflight_lock);
+		kfree(fresh);
+		return -ETOOMANYREFS;
+	}
+	if (user == NULL) {
+		*fresh = (struct inflight_user){ .uid = uid };
+		list_push_back(&inflight_users, &fresh->node);
+		user = fresh;
+		fresh = NULL;
+	}
+	user->files += p->file_count;
+	p->sender = user;
 	inflight_change(p, 1);
+	spin_unlock(&inflight_lock);
+	kfree(fresh);
+	return 0;
 }
 
 void unix_files_taken(struct unix_packet *p)
 {
+	struct inflight_user *user = p->sender;
+
+	p->sender = NULL;
+	spin_lock(&inflight_lock);
 	inflight_change(p, -1);
+	ASSERT(user->files >= p->file_count);
+	user->files -= p->file_count;
+	if (user->files > 0)
+		user = NULL;
+	else
+		list_remove(&user->node);
+	spin_unlock(&inflight_lock);
+	kfree(user);
 }
+
+/* --- cycles ----------------------------------------------------------------------------------- */
 
 /*
  * A peek raises counts that mark_garbage() may just have found to be all in flight; before its

@@ -78,13 +78,13 @@ static bool queue_is_full(const struct unix_socket *to, size_t bytes)
 	return to->queued_packets > 0 && queue_cost(to) + bytes > to->socket.receive_buffer;
 }
 
-/* Into the queue. -EAGAIN: full; -EPIPE: it will not be read. */
+/* Into the queue. -EAGAIN: full; -EPIPE: it will not be read; as unix_files_sent(). */
 static int queue_put(struct unix_socket *to, struct unix_packet *p)
 {
-	int error = 0;
+	int error = p->file_count > 0 ? unix_files_sent(p) : 0;
 
-	if (p->file_count > 0)
-		unix_files_sent(p);
+	if (error != 0)
+		return error;
 	spin_lock(&to->lock);
 	if (to->receive_shut)
 		error = to->socket.type == SOCK_DGRAM ? -ECONNREFUSED : -EPIPE;

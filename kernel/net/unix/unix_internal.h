@@ -33,6 +33,7 @@ struct unix_packet {
 	size_t bytes, offset;		/* data[offset, bytes) is unread */
 	struct file **files;		/* counted; NULL when none */
 	size_t file_count;
+	struct inflight_user *sender;	/* while in a queue with files: gc.c */
 	struct abi_ucred credentials;
 	struct unix_name *from;		/* sender's name, counted; NULL: unnamed */
 	uint8_t data[];
@@ -115,7 +116,8 @@ uint32_t unix_poll(struct socket *s, struct file *file, struct poll_table *table
 long unix_ioctl(struct socket *s, unsigned int command, uint64_t arg);
 
 /* gc.c: files in flight */
-void unix_files_sent(struct unix_packet *p);		/* p enters a queue */
+/* p enters a queue. -ETOOMANYREFS: its sender has too many there (unix(7)); -ENOMEM. */
+must_check int unix_files_sent(struct unix_packet *p);
 /* Its files leave for a receiver, or are dropped. */
 void unix_files_taken(struct unix_packet *p);
 /* References to files that stay in a queue were taken: until then no collection judges by their
