@@ -56,7 +56,8 @@ static const char run_doc[] =
 	"Runs CMD in Tine: its stdin, stdout and stderr are yours, and its exit status is returned "
 	"(128+N when signal N ended it)."
 	"\vOther statuses: 2 the command line is wrong, 124 the time was up, 125 the machine "
-	"failed or its kernel panicked, 126 CMD cannot be executed, 127 there is no CMD.";
+	"failed, its kernel panicked or its output could not be written, 126 CMD cannot be "
+	"executed, 127 there is no CMD.";
 
 static unsigned int parse_number(const char *text, const char *option, unsigned int lowest,
 				 unsigned int highest)

@@ -58,6 +58,7 @@ struct session {
 	uint64_t deadline_ms;	/* 0: none */
 	bool trace;		/* the guest sends its trace before it ends */
 	bool terminating;	/* the deadline is that of a forwarded SIGTERM or SIGHUP */
+	bool output_lost;	/* by an error that the program did not see */
 	struct sink sinks[STREAM_COUNT];	/* that of stdin is not used */
 };
 
@@ -218,8 +219,10 @@ static void sink_pump(struct sink *sink)
 	if (written < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (written < 0) {
-		if (errno != EPIPE && errno != EIO)
+		if (errno != EPIPE && errno != EIO) {
 			complain("write: %s", strerror(errno));
+			session.output_lost = true;
+		}
 		sink_close(sink);
 		return;
 	}
@@ -512,6 +515,6 @@ enum session_end session_run(struct emulator *emulator, const struct options *op
 	terminal_restore();
 	emulator_end(emulator, end == SESSION_EXITED ? END_GRACE_MS :
 		     end == SESSION_CRASHED ? 5 * END_GRACE_MS : 0);
-	*status = session.status;
+	*status = session.status == 0 && session.output_lost ? STATUS_FAILED : session.status;
 	return end;
 }

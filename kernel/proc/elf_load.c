@@ -51,7 +51,7 @@ static int image_read(struct elf_image *image, struct file *file, const char *st
 		return -ENOMEM;
 	n = file_read_kernel(file, image->segments, size, (loff_t)image->header.e_phoff);
 	if (n >= 0 && (size_t)n != size)
-		n = -EIO;
+		n = -ENOEXEC;
 	error = n < 0 ? (int)n :
 		elf_check_segments(&image->header, image->segments, USER_END, &image->summary);
 	if (error != 0)

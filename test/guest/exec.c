@@ -212,7 +212,7 @@ static int errno_of_patched(size_t offset, const void *bytes, size_t count, size
 	return 0;
 }
 
-TEST("are ELF files of another machine, class or type, or with absurd headers, ENOEXEC?")
+TEST("are ELF files of another machine, class or type, or with absurd or cut headers, ENOEXEC?")
 {
 	guest_scratch();
 	CHECK_EQ(errno_of_patched(offsetof(Elf64_Ehdr, e_machine), "\x28\0", 2, 0), ENOEXEC);
@@ -222,6 +222,8 @@ TEST("are ELF files of another machine, class or type, or with absurd headers, E
 	CHECK_EQ(errno_of_patched(offsetof(Elf64_Ehdr, e_phnum), "\xff\xff", 2, 0), ENOEXEC);
 	CHECK_EQ(errno_of_patched(0, "\177ELG", 4, 0), ENOEXEC);
 	CHECK_EQ(errno_of_patched(0, "", 0, 40), ENOEXEC);
+	CHECK_EQ(errno_of_patched(0, "", 0, sizeof(Elf64_Ehdr)), ENOEXEC);
+	CHECK_EQ(errno_of_patched(0, "", 0, sizeof(Elf64_Ehdr) + sizeof(Elf64_Phdr) / 2), ENOEXEC);
 }
 
 /* Whether a program with this field of its headers changed is refused, or at worst killed: never

@@ -42,6 +42,14 @@ my $text = `(@words 2> @{[work_dir()]}/status) | (sleep 0.5; head -c 4)`;
 is $text, "y\ny\n", 'a reader that goes away early gets what it read';
 is slurp(work_dir() . '/status'), "141\n", 'and the program SIGPIPE';
 
+# Output that the host cannot write must not be lost under a status of success.
+for (['true', 0], ['echo lost', 125], ['echo lost; exit 3', 3]) {
+	my ($script, $status) = @$_;
+	my @command = map { "'$_'" } TineRun::command(), tine_argv('--', 'sh', '-c', $script);
+	system "@command > /dev/full 2> @{[work_dir()]}/full";
+	is $? >> 8, $status, "output to a full device: status of $script";
+}
+
 # A program that does not read its stdin: the launcher must not read all of it ahead.
 my $pid = fork // die;
 if ($pid == 0) {
