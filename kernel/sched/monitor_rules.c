@@ -2,8 +2,9 @@
  * The monitor's rules. Each names a state that the kernel's own rules exclude, or a bound that they
  * promise:
  *
- *  - no headway: the slice's end was refused (sched/switch.c) several times between the looks, for
- *    each dispatch at least once, and the thread returned to one address only;
+ *  - no headway: the slice's end was refused (sched/switch.c; with headway=off, should have been)
+ *    several times between the looks, for each dispatch at least once, and the thread returned to
+ *    one address only;
  *  - waits: runnable and not run for MONITOR_WAIT_NS, and not run between the looks;
  *  - lost wake-up: whether a sleeper's own condition is true only the sleeper can tell, but four
  *    conditions that end a sleep are the scheduler's own, and are looked at anew here: a token that
@@ -70,7 +71,7 @@ static bool judge_waiter(const struct monitor_look *before, const struct monitor
 bool monitor_judge(const struct monitor_look *before, const struct monitor_look *now,
 		   struct monitor_verdict *out)
 {
-	uint64_t stalls = now->stalls - before->stalls;
+	uint64_t stalls = now->stalls > before->stalls ? now->stalls - before->stalls : 0;
 	uint64_t dispatches = now->dispatches - before->dispatches;
 
 	if (before->id != now->id)

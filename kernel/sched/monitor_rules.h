@@ -17,7 +17,8 @@ struct monitor_look {
 	uint32_t id;
 	uint8_t state, wait_mode;
 	bool on_cpu, on_queue, woken, pending_signal, pending_kill;
-	uint64_t dispatches, stalls, voluntary_switches;
+	uint64_t dispatches, voluntary_switches;
+	uint64_t stalls;		/* and barren dispatches, which may begin anew at 0 */
 	uint64_t user_pc;
 	uint64_t runnable_since_ns;
 	uint64_t wait_deadline_ns;	/* TIME_NEVER: sleeps without one */

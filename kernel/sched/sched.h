@@ -56,7 +56,7 @@ static inline bool sched_need_resched(void) { return cpu_self()->need_resched !=
 must_check int sched_sleep_until(uint64_t deadline_ns, bool interruptible);
 
 void sched_set_nice(struct thread *thread, int nice);
-/* Who runs on a processor now; a hint. */
+/* Who runs on a processor now, or ran before the caller if that is the caller; a hint. */
 void sched_running_on(uint32_t cpu, uint32_t *id, bool *is_rt);
 void sched_set_policy(struct thread *thread, int policy, int rt_priority);
 /* How long real-time threads may keep others waiting in each period (UINT64_MAX: always); -EINVAL

@@ -19,7 +19,7 @@ struct runqueue {
 	uint32_t cpu;			/* [I] */
 	struct thread *idle;		/* [I] */
 	struct thread *current;		/* [r] as cpu->current, for other processors */
-	struct thread *previous;	/* from the choice of the next to the end of the switch */
+	struct thread *previous;	/* [r] who ran before; after the switch, a hint only */
 	bool push_previous;		/* its affinity forbids this processor: it moves on */
 	bool kicked;			/* an IPI is on its way; cleared when it looks */
 	uint32_t queued;		/* [r] threads waiting here, without the running one */

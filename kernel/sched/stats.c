@@ -62,11 +62,14 @@ void sched_stats_get(struct sched_stats *out)
 
 void sched_running_on(uint32_t cpu, uint32_t *id, bool *is_rt)
 {
-	const struct thread *t = read_once(runqueue_of(cpu)->current);
+	const struct runqueue *rq = runqueue_of(cpu);
+	const struct thread *t = read_once(rq->current);
 
+	if (t == thread_current())
+		t = read_once(rq->previous);
 	/* It may be freed meanwhile: its memory is the kernel's still, and this only describes. */
 	*id = t != NULL ? thread_trace_id(t) : 0;
-	*is_rt = t != NULL && thread_is_rt(t);
+	*is_rt = t != NULL && policy_is_rt(read_once(t->policy));
 }
 
 /* The analysis cannot name the lock of a queue that a call returns. */

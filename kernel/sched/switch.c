@@ -93,7 +93,6 @@ static void switch_finish(void) NO_LOCK_ANALYSIS
 	bool dead = previous->state == THREAD_DEAD;
 	bool push = rq->push_previous;
 
-	rq->previous = NULL;
 	rq->push_previous = false;
 	/* From here on another processor may run it: the last look at it, unless it is ours. */
 	store_release(&previous->on_cpu, false);

@@ -29,7 +29,7 @@ static void check_queues_empty(void)
 		HOST_EXPECT(rq->queued == 0 && rq->rt_queued == 0);
 		HOST_EXPECT(rq->load == 0 && rq->fair_load == 0 && rq->fair_sum == 0);
 		HOST_EXPECT(rq->rt_levels[0] == 0 && rq->rt_levels[1] == 0);
-		HOST_EXPECT(rq->current->is_idle && rq->previous == NULL);
+		HOST_EXPECT(rq->current->is_idle && !rq->push_previous);
 	}
 }
 

@@ -31,4 +31,10 @@ like slurp("$work/log"), qr/headway: fault_loop: a fault that the handler does n
 	'in the log';
 ok slurp("$work/t.txt") =~ /\(stuck\) finding kind=fault_loop thread=\d+\(stuck\) pc=0x[0-9a-f]+ evidence=0x123000/, 'in the trace';
 
+$r = stuck('waits');
+is $r->{status}, 0, 'a child behind a real-time thread: status';
+my ($spinner, $child) = $r->{out} =~ /^spinner (\d+) child (\d+)$/m or diag $r->{out} . $r->{err};
+like $r->{out}, qr/^waits count=\d+ thread=$child .*behind_thread=\S*${\sprintf '%x', $spinner} .*cause=runnable behind a real-time thread$/m,
+	'the child waits, behind its parent, not behind the monitor';
+
 done_testing;
