@@ -66,8 +66,6 @@ must_check int object_grab_page(struct object *object, uint64_t index, struct pa
 /* A new locked page only when none is there (read-ahead): counted; else, or without memory, NULL.
  * Never sleeps. The caller fills it, then object_page_unlock() and page_put(). */
 must_check struct page *object_grab_absent(struct object *object, uint64_t index);
-/* Drops every clean, unlocked page: the store behind them changed. Mapped ones stay mapped. */
-void object_drop_clean(struct object *object);
 void object_page_unlock(struct page *page, bool uptodate);
 void object_mark_dirty(struct object *object, struct page *page);
 /*
@@ -85,6 +83,11 @@ must_check int object_sync(struct object *object, uint64_t start, uint64_t end);
  * from every space that maps the object (a later touch is SIGBUS; private copies go too).
  */
 void object_truncate(struct object *object, uint64_t bytes);
+/*
+ * The store changed by itself, and is `bytes` long now: drops every clean, unlocked page; zeroes
+ * and dirties nothing. Mapped pages stay mapped unless they lie beyond the end.
+ */
+void object_follow_store(struct object *object, uint64_t bytes);
 /* Before the end moves up past a gap: what mappings stored behind it is not part of the file. */
 void object_zero_tail(struct object *object);
 /* Drops whole pages in [start,end) and zeroes partial ends: fallocate(PUNCH_HOLE). */

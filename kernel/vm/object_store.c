@@ -133,7 +133,7 @@ void object_drop_range(struct object *object, uint64_t first, uint64_t end)
 	}
 }
 
-void object_drop_clean(struct object *object)
+static void object_drop_clean(struct object *object)
 {
 	uint64_t index = 0;
 	struct page *page;
@@ -177,10 +177,16 @@ void object_zero_tail(struct object *object)
 		zero_part(object, end >> PAGE_SHIFT, end & ~PAGE_MASK, PAGE_SIZE);
 }
 
+/* The first page that holds nothing of so many bytes. */
+static uint64_t page_index_up(uint64_t bytes)
+{
+	return (bytes >> PAGE_SHIFT) + ((bytes & ~PAGE_MASK) != 0 ? 1 : 0);
+}
+
 void object_truncate(struct object *object, uint64_t bytes)
 {
 	uint64_t old = read_once(object->size_bytes);
-	uint64_t first = (bytes >> PAGE_SHIFT) + ((bytes & ~PAGE_MASK) != 0 ? 1 : 0);
+	uint64_t first = page_index_up(bytes);
 
 	if (bytes > old)
 		object_zero_tail(object);
@@ -195,9 +201,24 @@ void object_truncate(struct object *object, uint64_t bytes)
 		space_unmap_object_pages(object, first, UINT64_MAX, true);
 }
 
+void object_follow_store(struct object *object, uint64_t bytes)
+{
+	uint64_t old = read_once(object->size_bytes);
+
+	/* First, so that no page at the old or the new end is there to be zeroed and written. */
+	object_drop_clean(object);
+	write_once(object->size_bytes, bytes);
+	full_barrier();			/* as in object_truncate() */
+	if (bytes >= old)
+		return;
+	object_drop_range(object, page_index_up(bytes), UINT64_MAX);
+	if (atomic32_load(&object->mapped) > 0)
+		space_unmap_object_pages(object, page_index_up(bytes), UINT64_MAX, true);
+}
+
 void object_punch(struct object *object, uint64_t start, uint64_t end)
 {
-	uint64_t first = (start >> PAGE_SHIFT) + ((start & ~PAGE_MASK) != 0 ? 1 : 0);
+	uint64_t first = page_index_up(start);
 	uint64_t last = end >> PAGE_SHIFT;
 
 	if (start >= end)

@@ -22,6 +22,7 @@
 #define LEAK_SLACK_PAGES 128
 #define TICKS_MAX 2000
 #define TICK_RANGE 3000
+#define TICKS_CALM 16
 #define PAIRS_EACH 8		/* second places for a first one, at least */
 #define MISSES_END 16		/* so many shots in a row that did not hit: the window's end */
 #define PLACE_MAX (1u << 20)
@@ -413,17 +414,36 @@ static void sweep_pairs(struct sweep *w)
 	leak_check_end(w, &r);
 }
 
-/* A slice's end every n instructions: from the n at which one thread alone gets on. */
-static void sweep_ticks(struct sweep *w)
+/* Whether something was done between slices that end every n instructions. */
+static bool gets_on(struct sweep *w, unsigned int n)
 {
-	unsigned int start = 64;
 	struct run r;
 
-	for (;; start += 16) {
-		run_one(w, start, 0, &r);
-		if (r.result.hits < TICKS_MAX)
-			break;
-	}
+	run_one(w, n, 0, &r);
+	return r.result.hits < TICKS_MAX;
+}
+
+/*
+ * A slice's end every n instructions. When n is less than its handler and the switch take, nobody
+ * gets on; when it is about that, it depends on where it comes. So the least n is the first of
+ * TICKS_CALM in a row with which they do.
+ */
+static unsigned int least_tick(struct sweep *w)
+{
+	unsigned int n = 64, calm = 0;
+
+	while (!gets_on(w, n))
+		n += TICKS_CALM;
+	for (; calm < TICKS_CALM; n++)
+		calm = gets_on(w, n) ? calm + 1 : 0;
+	return n - TICKS_CALM;
+}
+
+static void sweep_ticks(struct sweep *w)
+{
+	unsigned int start = least_tick(w);
+	struct run r;
+
 	for (unsigned int n = next_mine(w, start); n < start + TICK_RANGE;
 	     n = next_mine(w, n + stride_of(w))) {
 		run_one(w, n, 0, &r);

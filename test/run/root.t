@@ -59,6 +59,33 @@ is slurp("$dir/etc/d/x"), "new\n", '--rw: a file arrives on the host';
 ok !-e "$dir/etc/secret", '--rw: a file goes on the host';
 ok slurp("$dir/etc/copy") eq $data, '--rw: a megabyte written';
 
+# The guest holds it open and has read it; what the host makes of it is seen a second later.
+SKIP: {
+	skip 'Linux is told to keep what it has read', 1 if is_linux;
+	for my $case ([ 'cut', '' ], [ 'longer', 'y' x 9000 ], [ 'another', 'z' x 5000 ]) {
+		my ($what, $new) = @$case;
+
+		spew("$dir/etc/changing", 'x' x 5000);
+		my $pid = fork // die;
+		if ($pid == 0) {
+			for (1 .. 600) {
+				last if -e "$dir/etc/opened";
+				select undef, undef, undef, 0.05;
+			}
+			select undef, undef, undef, 0.2;
+			spew("$dir/etc/changing", $new);
+			spew("$dir/etc/changed", '');
+			exit 0;
+		}
+		$r = in_root(['--rw'], 'sh', '-c', 'exec 3< /etc/changing; cat /etc/changing > /dev/null; '
+			. ': > /etc/opened; while ! [ -e /etc/changed ]; do sleep 0.1; done; sleep 2.5; '
+			. 'ls -l /etc/changing > /dev/null; md5sum < /etc/changing; md5sum <&3');
+		waitpid $pid, 0;
+		unlink "$dir/etc/opened", "$dir/etc/changed";
+		is $r->{out}, (Digest::MD5::md5_hex($new) . "  -\n") x 2, "--rw: a file that the host made $what";
+	}
+}
+
 mkdir work_dir() . '/empty';
 $r = tine(tine_argv('--root', work_dir() . '/empty', '--', 'sh'));
 is $r->{status}, 127, 'an empty root has no shell';

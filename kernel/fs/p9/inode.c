@@ -45,13 +45,30 @@ static int p9_lookup(struct inode *dir, struct dentry *dentry)
 	return error == -ENOENT ? 0 : error;
 }
 
+/*
+ * With the inode's mutex, so that no write comes between the host's answer and what follows from
+ * it. While somebody writes, what is known here is newer than any answer.
+ */
+static int p9_op_getattr(struct inode *inode)
+{
+	int error;
+
+	if (!S_ISREG(inode->mode))
+		return p9_inode_refresh(inode, false);
+	if (!mutex_try_lock(&inode->mutex))
+		return 0;
+	error = p9_inode_refresh(inode, false);
+	mutex_unlock(&inode->mutex);
+	return error;
+}
+
 static bool p9_revalidate(struct dentry *dentry)
 {
 	struct p9_super *super = (struct p9_super *)dentry->super;
 
 	if (super->loose || clock_ns() - dentry->time_ns < P9_FRESH_NS)
 		return true;
-	if (dentry->inode == NULL || p9_inode_refresh(dentry->inode, true) != 0)
+	if (dentry->inode == NULL || p9_op_getattr(dentry->inode) != 0)
 		return false;
 	dentry->time_ns = clock_ns();
 	return true;
@@ -169,23 +186,6 @@ static int p9_op_rename(struct inode *from_dir, struct dentry *from, struct inod
 static int p9_op_readlink(struct inode *inode, char **out)
 {
 	return p9_readlink(p9_client_of(inode), p9_inode_of(inode)->fid, out);
-}
-
-/*
- * With the inode's mutex, so that no write comes between the host's answer and what follows from
- * it. While somebody writes, what is known here is newer than any answer.
- */
-static int p9_op_getattr(struct inode *inode)
-{
-	int error;
-
-	if (!S_ISREG(inode->mode))
-		return p9_inode_refresh(inode, false);
-	if (!mutex_try_lock(&inode->mutex))
-		return 0;
-	error = p9_inode_refresh(inode, false);
-	mutex_unlock(&inode->mutex);
-	return error;
 }
 
 static uint32_t setattr_valid(uint32_t valid)

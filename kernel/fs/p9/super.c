@@ -103,7 +103,9 @@ int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out)
 		inode = inode_find(super, attr.qid.path);
 		spin_unlock(&super->lock);
 		if (inode != NULL && ((inode->mode ^ attr.mode) & S_IFMT) == 0) {
-			inode_apply(p9_inode_of(inode), &attr);
+			/* A file's size may have changed: p9_inode_refresh() sees to its pages. */
+			if (!S_ISREG(inode->mode))
+				inode_apply(p9_inode_of(inode), &attr);
 			*out = inode;
 			p9_clunk(super->client, fid);
 			return 0;
@@ -147,8 +149,8 @@ void p9_inode_evict(struct inode *inode)
 }
 
 /*
- * A file that became another size on the host: the cache beyond or at the change is dropped. Not
- * while there is something that the host does not have yet: then its size is not the file's.
+ * A file that was changed on the host: what is cached of it is dropped. Not while there is
+ * something that the host does not have yet: then its size is not the file's.
  */
 static void inode_follow_size(struct p9_inode *pi, const struct p9_attr *attr)
 {
@@ -157,11 +159,8 @@ static void inode_follow_size(struct p9_inode *pi, const struct p9_attr *attr)
 	if (inode->object == NULL || atomic32_load(&pi->object.dirty_pages) > 0)
 		return;
 	if (inode->mtime.tv_sec != (int64_t)attr->mtime_sec ||
-	    inode->mtime.tv_nsec != (int64_t)attr->mtime_nsec) {
-		if (attr->size != inode_size(inode))
-			object_truncate(&pi->object, attr->size);
-		object_drop_clean(&pi->object);
-	}
+	    inode->mtime.tv_nsec != (int64_t)attr->mtime_nsec)
+		object_follow_store(&pi->object, attr->size);
 }
 
 int p9_inode_refresh(struct inode *inode, bool now)
