@@ -131,13 +131,14 @@ static int wait_for_partner(struct pipe *p, const uint32_t *opens, uint32_t seen
 	return wait_event_interruptible(&p->open_wait, read_once(*opens) != seen);
 }
 
-static int fifo_connect(struct pipe *p, struct file *file)
+/* Both ends of an anonymous pipe have been there: its opens do not wait. */
+static int fifo_connect(struct pipe *p, struct file *file, bool anonymous)
 {
-	bool nonblocking = (file->flags & O_NONBLOCK) != 0, partner;
+	bool nonblocking = (file->flags & O_NONBLOCK) != 0 || anonymous, partner;
 	uint32_t seen_reads, seen_writes;
 
 	mutex_lock(&p->mutex);
-	if (file->writable && !file->readable && nonblocking && p->readers == 0) {
+	if (file->writable && !file->readable && nonblocking && !anonymous && p->readers == 0) {
 		mutex_unlock(&p->mutex);
 		return -ENXIO;
 	}
@@ -146,7 +147,7 @@ static int fifo_connect(struct pipe *p, struct file *file)
 	add_ends(p, file);
 	partner = file->readable ? p->writers > 0 : p->readers > 0;
 	/* What a poll takes for "no writer yet". */
-	file->pos = partner ? (loff_t)p->write_opens - 1 : (loff_t)p->write_opens;
+	file->pos = partner || anonymous ? (loff_t)p->write_opens - 1 : (loff_t)p->write_opens;
 	mutex_unlock(&p->mutex);
 	wake_up_all(&p->open_wait);
 	if (partner || nonblocking)
@@ -166,7 +167,7 @@ static int fifo_open(struct inode *inode, struct file *file)
 	p = pipe_get(inode);
 	if (p == NULL)
 		return -ENOMEM;
-	error = fifo_connect(p, file);
+	error = fifo_connect(p, file, inode_is_anonymous(inode));
 	if (error != 0) {
 		if (error != -ENXIO)
 			remove_ends(p, file);

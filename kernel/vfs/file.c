@@ -73,6 +73,11 @@ struct inode *inode_create_anonymous(uint32_t mode)
 	return inode;
 }
 
+bool inode_is_anonymous(const struct inode *inode)
+{
+	return inode->super == &anonymous_super;
+}
+
 /* ---- life ------------------------------------------------------------------------------------ */
 
 static struct file *file_allocate(int flags)

@@ -119,6 +119,7 @@ must_check int file_create_on_inode(const struct file_ops *ops, void *private, i
 				    struct inode *inode, const char *name, struct file **out);
 /* A new inode without a name, for the above; NULL: no memory. */
 must_check struct inode *inode_create_anonymous(uint32_t mode);
+bool inode_is_anonymous(const struct inode *inode);
 
 /* "pipe:[17]": what such a dentry is called. */
 void file_anonymous_name(char *buf, size_t n, const char *kind, const struct inode *inode);

@@ -269,6 +269,31 @@ TEST("does a FIFO's open wait for the other side, unless nonblocking?")
 	CHECK_EXIT(pid, 0);
 }
 
+/* As bash's <(...), and cat /dev/stdin behind a command that has ended. */
+TEST("does opening a pipe's end through /proc/self/fd not wait for the other side?")
+{
+	char name[32], got[8] = "";
+	int ends[2], again;
+
+	CHECK_OK(pipe(ends));
+	CHECK_EQ(write(ends[1], "hi", 2), 2);
+	CHECK_OK(close(ends[1]));
+	snprintf(name, sizeof name, "/proc/self/fd/%d", ends[0]);
+	again = CHECK_OK(open(name, O_RDONLY));
+	CHECK_EQ(read(again, got, 8), 2);
+	CHECK_STR(got, "hi");
+	CHECK_EQ(read(again, got, 8), 0);
+	CHECK_EQ(poll(&(struct pollfd){ .fd = again, .events = POLLIN }, 1, 5000), 1);
+
+	CHECK_OK(pipe(ends));
+	CHECK_OK(close(ends[0]));
+	snprintf(name, sizeof name, "/proc/self/fd/%d", ends[1]);
+	CHECK_OK(open(name, O_WRONLY | O_NONBLOCK));
+	again = CHECK_OK(open(name, O_WRONLY));
+	guest_catch(SIGPIPE, SIG_IGN, 0);
+	CHECK_ERRNO(write(again, "x", 1), EPIPE);
+}
+
 TEST("does a FIFO opened for both read what it wrote, keep nothing after the last close?")
 {
 	char got[4] = "";

@@ -318,6 +318,17 @@ TEST("does ^C discard the line typed so far, and not signal with ISIG off?")
 	CHECK_STR(available(pty.slave), "a\003b\n");
 }
 
+TEST("does ^C keep what was written and not read yet by the master?")
+{
+	struct pty pty = open_pty();
+
+	change(pty.slave, ECHO, 0);
+	CHECK_EQ(write(pty.slave, "out\n", 4), 4);
+	guest_sleep_ms(50);
+	type(&pty, "\003");
+	CHECK_STR(available(pty.master), "out\r\n");
+}
+
 static volatile sig_atomic_t signals;
 
 static void on_signal(int signal)

@@ -286,7 +286,7 @@ static bool receive_signal(struct tty *tty, unsigned char byte, tty_signals_t *s
 		return false;
 	if (!lflag(tty, NOFLSH)) {
 		ldisc_flush_input(tty);
-		ring_clear(&tty->output);
+		/* What was written stays for the master to read, as on Linux. */
 		tty->packet_status |= TIOCPKT_FLUSHREAD | TIOCPKT_FLUSHWRITE;
 	}
 	tty->output_stopped = false;
