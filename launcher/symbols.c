@@ -15,6 +15,8 @@
 #include <unistd.h>
 
 struct symbols {
+	const uint8_t *file;
+	size_t size;
 	const Elf64_Sym *table;
 	size_t count;
 	const char *names;
@@ -74,8 +76,11 @@ struct symbols *symbols_open(const char *path)
 	if (file == MAP_FAILED)
 		return NULL;
 	symbols = calloc(1, sizeof(*symbols));
-	if (symbols && find_tables(symbols, file, (size_t)status.st_size))
+	if (symbols && find_tables(symbols, file, (size_t)status.st_size)) {
+		symbols->file = file;
+		symbols->size = (size_t)status.st_size;
 		return symbols;
+	}
 	free(symbols);
 	munmap(file, (size_t)status.st_size);
 	return NULL;
@@ -105,4 +110,22 @@ bool symbols_find(const struct symbols *symbols, uint64_t address, const char **
 	*name = symbols->names + best->st_name;
 	*offset = address - best->st_value;
 	return true;
+}
+
+const uint8_t *symbols_code(const struct symbols *symbols, uint64_t address, size_t length)
+{
+	const Elf64_Ehdr *header = range(symbols->file, symbols->size, 0, sizeof(*header));
+	const Elf64_Phdr *segments = range(symbols->file, symbols->size, header->e_phoff,
+					   (uint64_t)header->e_phnum * sizeof(*segments));
+
+	for (size_t i = 0; segments && i < header->e_phnum; i++) {
+		const Elf64_Phdr *s = &segments[i];
+
+		if (s->p_type == PT_LOAD && address >= s->p_vaddr &&
+		    address - s->p_vaddr < s->p_filesz &&
+		    length <= s->p_filesz - (address - s->p_vaddr))
+			return range(symbols->file, symbols->size,
+				     s->p_offset + (address - s->p_vaddr), length);
+	}
+	return NULL;
 }

@@ -75,7 +75,7 @@ static bool memory_is_there(void)
 }
 
 /* Whether the caller is the first to tell it: processors run out of memory together. */
-static bool name(struct process *p)
+static bool name_victim(struct process *p)
 {
 	irq_state_t state = spin_lock_irqsave(&p->lock);
 	bool first = !p->oom_named;
@@ -93,7 +93,7 @@ void oom_relieve(void)
 	if (memory_is_there())
 		return;
 	victim = choose_victim(&dying);
-	if (victim != NULL && !dying && name(victim)) {
+	if (victim != NULL && !dying && name_victim(victim)) {
 		log_error("out of memory: ending pid %u", victim->pid);
 		(void)signal_send_process(victim, SIGKILL, NULL);
 	}

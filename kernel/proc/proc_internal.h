@@ -129,6 +129,7 @@ void signal_task_exiting(struct task *task);
 /* --- exit, clone, exec ------------------------------------------------------------------------ */
 
 void exec_random_init(void);		/* aslr= */
+
 struct vfork_completion {
 	struct refcount references;
 	bool done;

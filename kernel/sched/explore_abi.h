@@ -49,6 +49,6 @@ struct explore_counts {
 #define EXPLORE_END 0x5402		/* struct explore_result; what did not hit is taken back */
 #define EXPLORE_AWAIT 0x5403		/* sleeps until an EXPLORE_CALL here */
 #define EXPLORE_COUNTS 0x5404		/* struct explore_counts: what is in use */
-#define EXPLORE_NAME 0x5407		/* char[EXPLORE_NAME_BYTES]: a panic says it */
-#define EXPLORE_STEADY 0x5406		/* the calls' sampling begins anew: it costs instructions */
 #define EXPLORE_DRAIN 0x5405		/* gives what mem/ keeps for reuse back first */
+#define EXPLORE_STEADY 0x5406		/* the calls' sampling begins anew: it costs instructions */
+#define EXPLORE_NAME 0x5407		/* char[EXPLORE_NAME_BYTES]: a panic says it */

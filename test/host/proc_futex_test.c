@@ -99,19 +99,6 @@ static void task_spawn(cpu_mask_t mask, const char *name, void (*part)(void))
 
 /* --- user memory ------------------------------------------------------------------------------ */
 
-static uint32_t load(uint64_t address)
-{
-	uint32_t value;
-
-	HOST_EXPECT(user_load32(user_addr(address), &value) == 0);
-	return value;
-}
-
-static void store(uint64_t address, uint32_t value)
-{
-	HOST_EXPECT(user_store32(user_addr(address), value) == 0);
-}
-
 static uint32_t exchange(uint64_t address, uint32_t value)
 {
 	uint32_t old = load(address), seen;

@@ -41,19 +41,6 @@ static void map_page(struct space *s, uint64_t address)
 	HOST_EXPECT(space_map(s, &what, MAP_AT) == 0);
 }
 
-static uint32_t load(uint64_t address)
-{
-	uint32_t value;
-
-	HOST_EXPECT(user_load32(user_addr(address), &value) == 0);
-	return value;
-}
-
-static void store(uint64_t address, uint32_t value)
-{
-	HOST_EXPECT(user_store32(user_addr(address), value) == 0);
-}
-
 static uint32_t look(struct space *s, uint64_t address)
 {
 	uint32_t value;

@@ -6,6 +6,7 @@
 
 #include "arch/arch_up.h"
 #include "core/cmdline.h"
+#include "core/user_copy.h"
 #include "mem/kstack.h"
 #include "mem/page.h"
 #include "vm/space.h"
@@ -68,4 +69,17 @@ void world_boot_once(uint32_t cpus)
 		kept[kept_count++] = host_stack_allocate();
 	explore_memory = phys_to_virt(phys(0));
 	explore_memory_bytes = MEMORY_BYTES + (1UL << 20);
+}
+
+uint32_t load(uint64_t address)
+{
+	uint32_t value;
+
+	HOST_EXPECT(user_load32(user_addr(address), &value) == 0);
+	return value;
+}
+
+void store(uint64_t address, uint32_t value)
+{
+	HOST_EXPECT(user_store32(user_addr(address), value) == 0);
 }

@@ -31,19 +31,6 @@
 static struct space *parent, *child;
 static uint32_t programs;
 
-static uint32_t load(uint64_t address)
-{
-	uint32_t value;
-
-	HOST_EXPECT(user_load32(user_addr(address), &value) == 0);
-	return value;
-}
-
-static void store(uint64_t address, uint32_t value)
-{
-	HOST_EXPECT(user_store32(user_addr(address), value) == 0);
-}
-
 static struct space *make_space(void)
 {
 	struct area what = { .start = A, .end = B + PAGE_SIZE,

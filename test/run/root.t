@@ -62,8 +62,8 @@ ok slurp("$dir/etc/copy") eq $data, '--rw: a megabyte written';
 # The guest holds it open and has read it; what the host makes of it is seen a second later.
 SKIP: {
 	skip 'Linux is told to keep what it has read', 1 if is_linux;
-	for my $case ([ 'cut', '' ], [ 'longer', 'y' x 9000 ], [ 'another', 'z' x 5000 ]) {
-		my ($what, $new) = @$case;
+	for my $case ([ 'cut', '', 'ls -l' ], [ 'longer', 'y' x 9000, 'chmod 600' ], [ 'another', 'z' x 5000, 'ls -l' ]) {
+		my ($what, $new, $look) = @$case;
 
 		spew("$dir/etc/changing", 'x' x 5000);
 		my $pid = fork // die;
@@ -79,7 +79,7 @@ SKIP: {
 		}
 		$r = in_root(['--rw'], 'sh', '-c', 'exec 3< /etc/changing; cat /etc/changing > /dev/null; '
 			. ': > /etc/opened; while ! [ -e /etc/changed ]; do sleep 0.1; done; sleep 2.5; '
-			. 'ls -l /etc/changing > /dev/null; md5sum < /etc/changing; md5sum <&3');
+			. "$look /etc/changing > /dev/null; md5sum < /etc/changing; md5sum <&3");
 		waitpid $pid, 0;
 		unlink "$dir/etc/opened", "$dir/etc/changed";
 		is $r->{out}, (Digest::MD5::md5_hex($new) . "  -\n") x 2, "--rw: a file that the host made $what";

@@ -24,17 +24,8 @@ is $r->{status}, 130, 'a pipeline that SIGINT ends, all of it';
 
 # Three times, for a program that will not.
 my $out = work_dir() . '/stubborn';
-my $pid = fork // die;
-if ($pid == 0) {
-	open STDOUT, '>', $out or die;
-	open STDIN, '<', '/dev/null' or die;
-	exec TineRun::command(), tine_argv('--', 'sh', '-c',
-		'trap "" TERM; echo ready; while :; do sleep 1; done') or die;
-}
-for (1 .. 300) {
-	last if -s $out;
-	select undef, undef, undef, 0.1;
-}
+my $pid = TineRun::start_until_output($out, '--', 'sh', '-c',
+	'trap "" TERM; echo ready; while :; do sleep 1; done');
 for (1 .. 3) {
 	kill 'TERM', $pid;
 	select undef, undef, undef, 0.1;

@@ -80,17 +80,8 @@ is `@words 2>&1`, join('', map { "out $_\nerr $_\n" } 1 .. 5),
 # The launcher is held up while the machine says its last words and ends: it must still read them all.
 {
 	my $out = work_dir() . '/late';
-	my $pid = fork // die;
-	if ($pid == 0) {
-		open STDOUT, '>', $out or die;
-		open STDIN, '<', '/dev/null' or die;
-		exec TineRun::command(), tine_argv('--', 'sh', '-c',
-			'echo ready; sleep 2; head -c 262138 /dev/zero; exit 5') or die;
-	}
-	for (1 .. 600) {
-		last if -s $out;
-		select undef, undef, undef, 0.05;
-	}
+	my $pid = TineRun::start_until_output($out, '--', 'sh', '-c',
+		'echo ready; sleep 2; head -c 262138 /dev/zero; exit 5');
 	kill 'STOP', $pid;
 	for (1 .. 600) {
 		last if machine_has_ended($pid);

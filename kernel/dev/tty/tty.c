@@ -308,9 +308,9 @@ static ssize_t write_chunk(struct file *file, struct tty_file *tf, const unsigne
 	return (ssize_t)done;
 }
 
-static ssize_t write_locked(struct file *file, struct iobuf *from)
+static ssize_t write_locked(struct file *file, struct tty_file *tf, struct iobuf *from)
+	REQUIRES(&tf->tty->write_mutex)
 {
-	struct tty_file *tf = tty_file_of(file);
 	unsigned char chunk[CHUNK];
 	ssize_t total = 0, done = 0;
 
@@ -347,7 +347,7 @@ static ssize_t tty_write(struct file *file, struct iobuf *from, loff_t *pos)
 	error = mutex_lock_turn(&tty->write_mutex, (file->flags & O_NONBLOCK) != 0);
 	if (error != 0)
 		return error;
-	done = write_locked(file, from);
+	done = write_locked(file, tf, from);
 	mutex_unlock(&tty->write_mutex);
 	return done;
 }

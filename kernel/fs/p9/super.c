@@ -174,8 +174,7 @@ int p9_inode_refresh(struct inode *inode, bool now)
 		return 0;
 	error = p9_getattr(p9_client_of(inode), pi->fid, &attr);
 	if (error == 0) {
-		if (!now)
-			inode_follow_size(pi, &attr);
+		inode_follow_size(pi, &attr);
 		inode_apply(pi, &attr);
 	}
 	return error;

@@ -97,6 +97,23 @@ sub shell_status {
 	return $status & 127 ? 128 + ($status & 127) : $status >> 8;
 }
 
+# Starts tine with these words, its stdout to a file, and waits until that has something. The process.
+sub start_until_output {
+	my ($out, @words) = @_;
+	my $pid = fork // die;
+
+	if ($pid == 0) {
+		open STDOUT, '>', $out or die;
+		open STDIN, '<', '/dev/null' or die;
+		exec command(), tine_argv(@words) or die;
+	}
+	for (1 .. 600) {
+		last if -s $out;
+		Time::HiRes::sleep(0.05);
+	}
+	return $pid;
+}
+
 sub wait_limited {
 	my ($pid, $limit, $signal) = @_;
 	my $start = time;
