@@ -110,7 +110,6 @@ static void post_locked(struct interval *t)
 	} else if (t->entry.queued) {
 		t->overrun = MIN(t->overrun + 1, (uint64_t)OVERRUN_MAX);
 	} else {
-		t->last_overrun = t->overrun;
 		t->overrun = 0;
 		signal_post_locked(p, to, t->signo, &t->entry, true);
 	}
