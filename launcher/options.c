@@ -91,8 +91,8 @@ static unsigned int parse_memory(const char *text)
 	if (value >= MEMORY_MIN_MIB && value <= MEMORY_MAX_MIB)
 		return (unsigned int)value;
 bad:
-	die(STATUS_USAGE, "--memory %s: must be from %dM to %dG", text, MEMORY_MIN_MIB,
-	    MEMORY_MAX_MIB / 1024);
+	die(STATUS_USAGE, "--memory %s: must be a number of M or G, from %dM to %dG", text,
+	    MEMORY_MIN_MIB, MEMORY_MAX_MIB / 1024);
 }
 
 static unsigned int parse_timeout(const char *text)

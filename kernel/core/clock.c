@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 
+#include "abi/errno.h"
 #include "arch/arch_down.h"
 #include "core/atomic.h"
 #include "core/cmdline.h"
@@ -17,12 +18,20 @@ uint64_t clock_ns(void) { return arch_clock_ns(); }
 
 uint64_t clock_wall_ns(void) { return clock_ns() + atomic64_load(&wall_offset_ns); }
 
-void clock_set_wall_ns(uint64_t now_ns)
+static void set_wall_offset(uint64_t offset)
 {
-	uint64_t offset = now_ns - clock_ns();
-
 	atomic64_store(&wall_offset_ns, offset);
 	arch_vdso_set_wall_offset(offset);
+}
+
+int clock_set_wall_ns(uint64_t now_ns)
+{
+	uint64_t offset;
+
+	if (__builtin_sub_overflow(now_ns, clock_ns(), &offset))
+		return -EINVAL;
+	set_wall_offset(offset);
+	return 0;
 }
 
 /* The digits behind the point as nanoseconds: up to nine, the rest is ignored. */
@@ -61,5 +70,5 @@ void clock_init(void)
 
 	if (!epoch_given(&boot_ns))
 		boot_ns = arch_wall_seconds_at_boot() * NSEC_PER_SEC;
-	clock_set_wall_ns(boot_ns + clock_ns());
+	set_wall_offset(boot_ns);
 }

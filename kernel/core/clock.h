@@ -12,5 +12,6 @@
 
 uint64_t clock_ns(void);			/* CLOCK_MONOTONIC and CLOCK_BOOTTIME */
 uint64_t clock_wall_ns(void);			/* CLOCK_REALTIME, since 1970 */
-void clock_set_wall_ns(uint64_t now_ns);	/* settimeofday */
+/* settimeofday(2). -EINVAL: before the machine's start, by the monotonic clock. */
+must_check int clock_set_wall_ns(uint64_t now_ns);
 void clock_init(void);				/* boot, when the counter is calibrated */

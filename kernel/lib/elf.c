@@ -29,7 +29,7 @@ int elf_check_header(const void *header, size_t size, struct abi_elf64_ehdr *cop
 	return 0;
 }
 
-static int check_load(const struct abi_elf64_phdr *segment, uint64_t previous_end, uint64_t limit)
+static int check_load(const struct abi_elf64_phdr *segment, uint64_t limit)
 {
 	uint64_t end;
 
@@ -38,8 +38,6 @@ static int check_load(const struct abi_elf64_phdr *segment, uint64_t previous_en
 	    segment->p_filesz > INT64_MAX - ELF_PAGE_SIZE - segment->p_offset)
 		return -ENOEXEC;
 	if (__builtin_add_overflow(segment->p_vaddr, segment->p_memsz, &end) || end > limit)
-		return -ENOEXEC;
-	if (segment->p_vaddr < previous_end)
 		return -ENOEXEC;
 	if (!is_aligned(segment->p_vaddr - segment->p_offset, ELF_PAGE_SIZE))
 		return -ENOEXEC;
@@ -51,9 +49,11 @@ static int check_load(const struct abi_elf64_phdr *segment, uint64_t previous_en
 static void add_load(struct elf_summary *summary, const struct abi_elf64_ehdr *header,
 		     const struct abi_elf64_phdr *segment)
 {
-	if (summary->load_count++ == 0)
-		summary->start = align_down(segment->p_vaddr, ELF_PAGE_SIZE);
-	summary->brk = segment->p_vaddr + segment->p_memsz;
+	uint64_t start = align_down(segment->p_vaddr, ELF_PAGE_SIZE);
+
+	if (summary->load_count++ == 0 || start < summary->start)
+		summary->start = start;
+	summary->brk = MAX(summary->brk, segment->p_vaddr + segment->p_memsz);
 	summary->align = MAX(summary->align, segment->p_align);
 	if (summary->phdr_address == 0 && header->e_phoff >= segment->p_offset &&
 	    header->e_phoff - segment->p_offset < segment->p_filesz)
@@ -81,7 +81,7 @@ static int check_one(const struct abi_elf64_ehdr *header, const struct abi_elf64
 	case PT_LOAD:
 		if (segment->p_memsz == 0 && segment->p_filesz == 0)
 			break;
-		error = check_load(segment, summary->brk, limit);
+		error = check_load(segment, limit);
 		if (error == 0)
 			add_load(summary, header, segment);
 		break;

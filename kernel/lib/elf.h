@@ -4,8 +4,8 @@
  * exec reads the file header, checks it with elf_check_header(), reads the program headers that it
  * names (their size is bounded), and has elf_check_segments() check them all and sum up what
  * matters. What passes can be mapped with plain arithmetic: no sum of two of its numbers overflows,
- * every segment lies below the given limit, file offsets and addresses agree modulo the page, and
- * loadable segments are in ascending order and do not overlap.
+ * every segment lies below the given limit, and file offsets and addresses agree modulo the page.
+ * Segments may be in any order and overlap, as Linux has it: a later one replaces what it covers.
  *
  * -ENOEXEC: it is not an executable that we can run.
  */

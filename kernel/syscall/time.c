@@ -50,8 +50,7 @@ long sys_clock_settime(uint64_t clock, uint64_t user_time)
 		return error;
 	if (!capable(CAP_SYS_TIME))
 		return -EPERM;
-	clock_set_wall_ns(ns);
-	return 0;
+	return clock_set_wall_ns(ns);
 }
 
 long sys_gettimeofday(uint64_t user_time, uint64_t user_zone)
@@ -79,8 +78,8 @@ long sys_settimeofday(uint64_t user_time, uint64_t user_zone)
 	if (user_zone != 0)
 		memcpy(timezone, zone, sizeof(timezone));
 	if (user_time != 0)
-		clock_set_wall_ns((uint64_t)t.tv_sec * NSEC_PER_SEC +
-				  (uint64_t)t.tv_usec * NSEC_PER_USEC);
+		return clock_set_wall_ns((uint64_t)t.tv_sec * NSEC_PER_SEC +
+					 (uint64_t)t.tv_usec * NSEC_PER_USEC);
 	return 0;
 }
 

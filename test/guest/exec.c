@@ -125,6 +125,39 @@ TEST("is a program without any arguments given one empty argument?")
 	CHECK_EXIT(pid, 1);
 }
 
+TEST("do ELF segments in descending order run, a later one replacing what it covers?")
+{
+	char *none[] = { NULL }, name[] = "order";
+	pid_t pid;
+
+	/* mov $7 or $8,%edi; mov $60,%eax; syscall */
+	static const unsigned char code[] = { 0xbf, 7, 0, 0, 0, 0xb8, 60, 0, 0, 0, 0x0f, 0x05 };
+	struct { Elf64_Ehdr e; Elf64_Phdr p[3]; unsigned char code[16]; } file = {
+		.e = { .e_ident = ELFMAG "\2\1\1", .e_type = ET_EXEC, .e_machine = EM_X86_64,
+		       .e_version = 1, .e_entry = 0x400000 + offsetof(typeof(file), code),
+		       .e_phoff = 64, .e_ehsize = 64, .e_phentsize = 56, .e_phnum = 3 },
+	};
+	unsigned char changed[PAGE] = { 0 };
+	int fd;
+
+	for (int i = 0; i < 3; i++)
+		file.p[i] = (Elf64_Phdr){ .p_type = PT_LOAD, .p_flags = PF_R | PF_X,
+					  .p_vaddr = i == 0 ? 0x402000 : 0x400000,
+					  .p_offset = i == 2 ? PAGE : 0, .p_filesz = sizeof file,
+					  .p_memsz = sizeof file, .p_align = PAGE };
+	memcpy(file.code, code, sizeof code);
+	memcpy(changed, &file, sizeof file);
+	changed[offsetof(typeof(file), code) + 1] = 8;
+	guest_scratch();
+	fd = CHECK_OK(open(name, O_WRONLY | O_CREAT, 0700));
+	CHECK_EQ(write(fd, &file, sizeof file), sizeof file);
+	CHECK_EQ(pwrite(fd, changed, sizeof changed, PAGE), sizeof changed);
+	CHECK_OK(close(fd));
+	CHILD(pid)
+		execve(name, none, no_env);
+	CHECK_EXIT(pid, 8);
+}
+
 TEST("do arguments of 100 KiB each and 1 MiB in all arrive?")
 {
 	char *big = malloc(100 << 10), **args;

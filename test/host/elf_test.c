@@ -125,19 +125,27 @@ TEST(elf_refuses_bad_segments)
 	CHECK_EQUAL(LOAD_WITH(p_align, 1ULL << 40), 0);
 }
 
-TEST(elf_wants_segments_in_order)
+TEST(elf_takes_segments_in_any_order_and_overlapping)
 {
 	struct abi_elf64_phdr segments[3] = {good_load, good_load, good_load};
+	struct abi_elf64_ehdr header = good_header;
+	struct elf_summary summary;
 
 	segments[1].p_vaddr = 0x402000;
 	segments[1].p_offset = 0x2000;
-	CHECK_EQUAL(check(segments, 2), -ENOEXEC); /* 0x402345 > 0x402000 */
+	CHECK_EQUAL(check(segments, 2), 0); /* 0x402345 > 0x402000 */
 	segments[1].p_vaddr = 0x403000;
 	segments[1].p_offset = 0x3000;
-	CHECK_EQUAL(check(segments, 2), 0);
-	CHECK_EQUAL(check(segments, 3), -ENOEXEC);
+	header.e_phnum = 3; /* the last is the first once more */
+	CHECK_EQUAL(elf_check_segments(&header, segments, LIMIT, &summary), 0);
+	CHECK_EQUAL(summary.start, 0x400000);
+	CHECK_EQUAL(summary.brk, 0x405345);
+	CHECK_EQUAL(summary.load_count, 3);
+	segments[2].p_vaddr = 0x3ff000;
 	segments[2].p_memsz = segments[2].p_filesz = 0;
-	CHECK_EQUAL(check(segments, 3), 0);
+	CHECK_EQUAL(elf_check_segments(&header, segments, LIMIT, &summary), 0);
+	CHECK_EQUAL(summary.start, 0x400000);
+	CHECK_EQUAL(summary.load_count, 2);
 }
 
 TEST(elf_interpreter)
