@@ -26,7 +26,7 @@ $(U)/lab-report: user/lab/report.S user/lab/report.ld user/build.mk
 	$(Q)$(HOST_CC) -c -o $@.o $<
 	$(Q)ld -static -nostdlib -z max-page-size=4096 --no-warn-rwx-segments -T user/lab/report.ld -o $@ $@.o
 
-$(U)/lab-latency: user/lab/latency.c user/build.mk
+$(U)/lab-latency $(U)/lab-spaces: $(U)/lab-%: user/lab/%.c user/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<
 
@@ -43,7 +43,7 @@ $(U)/manifest: user/image/manifest user/build.mk $(BUSYBOX)
 	$(Q)mv $@.new $@
 
 $(O)/initramfs.cpio: $(U)/manifest $(U)/mkcpio $(U)/init $(U)/forkcost $(U)/fault $(U)/first \
-		$(U)/lab-report $(U)/lab-latency $(U)/explore $(U)/tiny $(IMAGE_FILES)
+		$(U)/lab-report $(U)/lab-latency $(U)/lab-spaces $(U)/explore $(U)/tiny $(IMAGE_FILES)
 	$(Q)$(U)/mkcpio $< > $@.new
 	$(Q)mv $@.new $@
 

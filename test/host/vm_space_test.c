@@ -561,6 +561,14 @@ static void run(int steps, uint64_t fail_below)
 
 TEST(random_life_of_many_spaces) { run(60000, 0); }
 
+/* More spaces than tags: they are given away, and changed while not loaded. */
+TEST(random_life_under_tags)
+{
+	world_use_tags(2);
+	run(60000, 0);
+	world_use_tags(0);
+}
+
 TEST(failures_at_every_allocation_change_nothing) { run(40000, 10); }
 
 TEST(eager_fork_gives_the_same_memory)

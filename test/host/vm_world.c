@@ -15,6 +15,7 @@
 #include "mem/slab.h"
 #include "sched/sched.h"
 #include "vm/ptable.h"
+#include "vm/tlb.h"
 
 /* --- what lies outside of mem/ and vm/ -------------------------------------------------------- */
 
@@ -130,11 +131,23 @@ void world_run(struct space *space)
 struct translation { uint64_t page, frame; bool writable, huge; };
 struct walk { uint64_t region; const pte_t *leaf_table; bool writable; };	/* 2 MiB */
 
-static struct {
-	phys_t root;
+#define TAGS_MAX 4
+
+/* What a processor holds under one tag (PCID): 0 is that of loads without. */
+struct cache {
 	struct translation tlb[TLB_ENTRIES];	/* page 0: empty */
 	struct walk walks[WALK_ENTRIES];	/* leaf_table NULL: empty */
+};
+
+static struct {
+	phys_t root;
+	uint32_t tag;
+	struct cache tagged[TAGS_MAX + 1];
 } caches[WORLD_CPUS];
+
+static uint32_t tags;
+
+static struct cache *cache(void) { return &caches[cpu_id()].tagged[caches[cpu_id()].tag]; }
 
 static uint64_t kernel_root_page[512] __attribute__((aligned(4096)));
 
@@ -143,20 +156,35 @@ phys_t arch_space_kernel_root(void) { return phys((uint64_t)kernel_root_page); }
 
 void arch_space_load(phys_t root)
 {
-	memset(&caches[cpu_id()], 0, sizeof(caches[0]));
-	caches[cpu_id()].root = root;
+	arch_space_load_tagged(root, 0, false);
 }
 
-uint32_t arch_space_tags(void) { return 0; }
-void arch_space_load_tagged(phys_t root, uint32_t tag, bool keep) { arch_space_load(root); }
+uint32_t arch_space_tags(void) { return tags; }
 
-void arch_tlb_flush_all(void) { arch_space_load(caches[cpu_id()].root); }
+void arch_space_load_tagged(phys_t root, uint32_t tag, bool keep)
+{
+	HOST_EXPECT(tag <= tags);
+	caches[cpu_id()].root = root;
+	caches[cpu_id()].tag = tag;
+	if (!keep)
+		arch_tlb_flush_all();
+}
+
+/* As a load of CR3 and as INVLPG: under the tag that is loaded. */
+void arch_tlb_flush_all(void) { memset(cache(), 0, sizeof(*cache())); }
+
+void world_use_tags(uint32_t count)
+{
+	HOST_EXPECT(count <= TAGS_MAX);
+	tags = count;
+	tlb_init();
+}
 
 void arch_tlb_flush_page(uint64_t address)
 {
-	struct translation *tlb = caches[cpu_id()].tlb;
+	struct translation *tlb = cache()->tlb;
 
-	memset(caches[cpu_id()].walks, 0, sizeof(caches[0].walks));
+	memset(cache()->walks, 0, sizeof(cache()->walks));
 	for (struct translation *t = tlb; t < tlb + TLB_ENTRIES; t++)
 		if (t->page == page_round_down(address) ||
 		    (t->huge && t->page / FOLD_BYTES == address / FOLD_BYTES))
@@ -166,7 +194,7 @@ void arch_tlb_flush_page(uint64_t address)
 /* Translations of both sizes for one address make some processors go wrong. */
 static void check_one_size(uint64_t address, bool huge)
 {
-	const struct translation *tlb = caches[cpu_id()].tlb;
+	const struct translation *tlb = cache()->tlb;
 
 	for (const struct translation *t = tlb; t < tlb + TLB_ENTRIES; t++)
 		HOST_EXPECT(t->page == 0 || t->page / FOLD_BYTES != address / FOLD_BYTES ||
@@ -179,7 +207,7 @@ void world_forget(void)
 
 	for (uint32_t i = 0; i < WORLD_CPUS; i++) {
 		world_use_cpu(i);
-		arch_tlb_flush_all();
+		memset(caches[i].tagged, 0, sizeof(caches[i].tagged));
 	}
 	world_use_cpu(self);
 }
@@ -190,7 +218,7 @@ void world_forget(void)
  */
 static const pte_t *walk_upper(uint64_t address, bool *writable, pte_t **folded)
 {
-	struct walk *w = &caches[cpu_id()].walks[(address >> 21) % WALK_ENTRIES];
+	struct walk *w = &cache()->walks[(address >> 21) % WALK_ENTRIES];
 	pte_t *table = phys_to_virt(caches[cpu_id()].root);
 
 	if (w->leaf_table != NULL && w->region == address >> 21) {
@@ -220,7 +248,7 @@ static const pte_t *walk_upper(uint64_t address, bool *writable, pte_t **folded)
 /* As the processor: false is a page fault, which drops what is cached for the address. */
 static bool translate(uint64_t address, bool write, uint64_t *frame)
 {
-	struct translation *t = &caches[cpu_id()].tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
+	struct translation *t = &cache()->tlb[(address >> PAGE_SHIFT) % TLB_ENTRIES];
 	uint64_t page = page_round_down(address);
 	const pte_t *table;
 	pte_t *slot = NULL;

@@ -17,6 +17,8 @@ void world_boot(size_t memory_bytes);
 void world_use_cpu(uint32_t cpu);
 /* The program on this processor is one of `space` (NULL: the kernel's idle thread). */
 void world_run(struct space *space);
+/* From now on processors tag translations (PCID), `count` spaces each. No space is alive. */
+void world_use_tags(uint32_t count);
 /* Drops every cached translation of every processor: what tables say is what is seen. */
 void world_forget(void);
 
