@@ -53,7 +53,10 @@ struct page {
 		};
 	};
 	atomic32_t flags;
-	uint32_t private;
+	union {
+		uint32_t private;
+		uint32_t base;		/* PAGE_TABLE: a frame, or 0: vm/ptable_copy.c */
+	};
 };
 
 _Static_assert(sizeof(struct page) == 32, "page descriptors are 32 bytes");

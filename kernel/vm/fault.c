@@ -69,6 +69,9 @@ bool fault_lock_upper(struct fault *f)
 
 bool fault_own_leaf(struct fault *f)
 {
+	/* Of anonymous memory nothing beside the page's group is looked at. */
+	if (f->area->object == NULL)
+		return ptable_own_group(&f->path, &f->gather, &f->stock) == 0;
 	return ptable_own_leaf(&f->path, &f->gather, &f->stock) == 0;
 }
 

@@ -99,7 +99,7 @@ static unsigned int pages_below(const struct fault *f)
 /* The program goes upwards: pages that it will want next. table_lock held. */
 static void fill_ahead(struct fault *f)
 {
-	unsigned int n = pages_below(f), room = PTE_ENTRIES - 1 - pte_index(f->address, 1);
+	unsigned int n = pages_below(f), room = ptable_room(&f->path);
 	struct ptable_path path = f->path;
 
 	if (n < AHEAD_MIN)

@@ -55,8 +55,9 @@
  * counted leaves below it. Shared tables do not change, so neither do their sums; a change adds to
  * the four tables on its own path.
  *
- * Cost. fork: the entries of one table. First write after it: three tables copied, 512 entries at
- * most each. Exit of a child that wrote nothing: one reference for each top entry.
+ * Cost. fork: the entries of one table. First write after it: three tables copied, the leaf table
+ * in groups of 16 entries as they are touched (ptable_copy.c), the others at once. Exit of a child
+ * that wrote nothing: one reference for each top entry.
  *
  * Alternatives rejected. Clearing the write bits in T itself when it is copied (an AND on a shared
  * table): each copy would write a table that other spaces' processors walk and their owners may
@@ -126,6 +127,8 @@ static void table_drop_entries(struct page *table)
 		else if (!pte_is_special(e))
 			page_put(pte_page(e));
 	}
+	if (leaf_is_part(table))
+		ptable_put(table_base(table));
 }
 
 void ptable_put(struct page *table)
@@ -172,61 +175,6 @@ bool ptable_share(struct page *parent, struct page *child)
 	return had_write;
 }
 
-/* page_get() of the frame that a leaf names, in fewer steps: table_copy() does it 512 times. */
-static inline void leaf_get(struct page *array, pte_t e)
-{
-	_Static_assert(PAGE_SIZE / sizeof(struct page) == 1 << 7, "frame to descriptor: one shift");
-	page_get((struct page *)((char *)array + (pte_phys(e).value >> 7)));
-}
-
-/* A group of entries of a leaf table: counts what they hold, copies them without write bits. */
-static void leaves_copy(const pte_t *from, pte_t *to, struct page *array)
-{
-#pragma GCC unroll 4
-	for (unsigned int i = 0; i < TABLE_GROUP; i++) {
-		pte_t e = pte_load(&from[i]);
-
-		if (likely(!pte_is_none(e)) && likely(!pte_is_special(e)))
-			leaf_get(array, e);
-		to[i] = pte_without(e, PTE_WRITE);
-	}
-}
-
-/* The same of a table above. */
-static void branches_copy(const pte_t *from, pte_t *to)
-{
-	for (unsigned int i = 0; i < TABLE_GROUP; i++) {
-		pte_t e = pte_load(&from[i]);
-
-		if (!pte_is_none(e))
-			page_get(entry_child(e));
-		to[i] = pte_without(e, PTE_WRITE);
-	}
-}
-
-/* Steps (1) and (2) of the ordering; (3) is the gather's. */
-static void table_copy(struct page *from, struct page *to)
-{
-	const pte_t *source = entries_of(from);
-	pte_t *target = entries_of(to);
-	struct page *array = page_array;
-
-	for (uint32_t groups = from->groups; groups != 0; groups &= groups - 1) {
-		unsigned int i = (unsigned int)__builtin_ctz(groups) * TABLE_GROUP;
-
-		if (from->level == 1)
-			leaves_copy(source + i, target + i, array);
-		else
-			branches_copy(source + i, target + i);
-	}
-	to->present = from->present;
-	to->groups = from->groups;
-	to->resident = from->resident;
-	schedule_point();
-	atomic32_or(&from->flags, PAGE_STALE_WRITE);
-	schedule_point();
-}
-
 static bool child_is_writable_in_place(pte_t e, unsigned int level)
 {
 	const struct page *child = entry_child(e);
@@ -255,14 +203,17 @@ bool table_sweep(struct page *table)
 
 /* --- owning a path ---------------------------------------------------------------------------- */
 
-static pte_t table_entry(const struct page *table)
+static pte_t entry_for(const struct page *table)
 {
 	return pte_make(page_to_phys(table), PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED);
 }
 
-/* The slow part of child_own(): the entry has no write bit, or is folded. */
-static int child_make_own(struct page *table, uint64_t address, struct gather *g,
-		     struct ptable_stock *stock, struct page **out)
+/*
+ * The slow part of owning a child: the entry has no write bit, or is folded. `part`: of a leaf
+ * table the address's group will do.
+ */
+static int child_make_own(struct page *table, uint64_t address, bool part, struct gather *g,
+			  struct ptable_stock *stock, struct page **out)
 {
 	pte_t *slot = entries_of(table) + pte_index(address, table->level);
 	pte_t e = pte_load(slot);
@@ -281,7 +232,7 @@ static int child_make_own(struct page *table, uint64_t address, struct gather *g
 		if (page_count(child) == 1) {
 			if ((atomic32_load(&child->flags) & PAGE_STALE_WRITE) != 0)
 				(void)table_sweep(child);
-			pte_store(slot, table_entry(child));
+			pte_store(slot, entry_for(child));
 			*out = child;
 			return 0;
 		}
@@ -293,14 +244,22 @@ static int child_make_own(struct page *table, uint64_t address, struct gather *g
 		table->present++;
 		table_note(table, pte_index(address, table->level));
 	} else {
-		table_copy(pte_page(e), copy);
 		/* The translations stay true; what is stale is a walker's way to the old table. */
 		gather_range(g, page_round_down(address), page_round_down(address) + PAGE_SIZE);
-		gather_ref(g, pte_page(e));
+		table_copy(pte_page(e), copy, part, g);
 	}
-	pte_store(slot, table_entry(copy));
+	pte_store(slot, entry_for(copy));
 	*out = copy;
 	return 0;
+}
+
+/* The entry leads to a table that is our own already. */
+static inline bool child_is_own(pte_t e, unsigned int level)
+{
+	bool own = (e.value & (PTE_WRITE | PTE_HUGE)) == PTE_WRITE;
+
+	ASSERT(!own || child_is_writable_in_place(e, level));
+	return own;
 }
 
 /* The table that `table` (our own) has for the address, made our own; -EAGAIN. */
@@ -308,12 +267,15 @@ static inline int child_own(struct page *table, uint64_t address, unsigned int l
 			    struct gather *g, struct ptable_stock *stock, struct page **out)
 {
 	pte_t e = pte_load(entries_of(table) + pte_index(address, level));
+	int error = 0;
 
-	if ((e.value & (PTE_WRITE | PTE_HUGE)) != PTE_WRITE)
-		return child_make_own(table, address, g, stock, out);
-	*out = pte_page(e);
-	ASSERT(child_is_writable_in_place(e, level));
-	return 0;
+	if (child_is_own(e, level))
+		*out = pte_page(e);
+	else
+		error = child_make_own(table, address, false, g, stock, out);
+	if (level == 2 && error == 0 && unlikely(leaf_is_part(*out)))
+		leaf_complete(*out, g);
+	return error;
 }
 
 int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *path,
@@ -334,6 +296,24 @@ int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *pa
 int ptable_own_leaf(struct ptable_path *path, struct gather *g, struct ptable_stock *stock)
 {
 	return child_own(path->table[2], path->address, 2, g, stock, &path->table[1]);
+}
+
+int ptable_own_group(struct ptable_path *path, struct gather *g, struct ptable_stock *stock)
+{
+	pte_t e = pte_load(entries_of(path->table[2]) + pte_index(path->address, 2));
+	int error;
+
+	if (child_is_own(e, 2)) {
+		path->table[1] = pte_page(e);
+	} else {
+		error = child_make_own(path->table[2], path->address, true, g, stock,
+				       &path->table[1]);
+		if (error != 0)
+			return error;
+	}
+	if (unlikely(leaf_is_part(path->table[1])))
+		leaf_fill(path->table[1], pte_index(path->address, 1), g);
+	return 0;
 }
 
 int ptable_own(struct page *root, uint64_t address, struct ptable_path *path, struct gather *g,
@@ -392,7 +372,7 @@ pte_t ptable_lookup(struct page *root, uint64_t address, bool *writable)
 
 	*writable = true;
 	for (unsigned int level = PTE_LEVELS;; level--) {
-		pte_t e = pte_load(entries_of(table) + pte_index(address, level));
+		pte_t e = table_entry(table, pte_index(address, level));
 
 		*writable = *writable && pte_is_writable(e);
 		if (pte_is_none(e) || level == 1)
@@ -406,9 +386,12 @@ bool ptable_is_private(struct page *root, uint64_t address)
 	struct page *page = root;
 
 	for (unsigned int level = PTE_LEVELS;; level--) {
-		pte_t e = pte_load(entries_of(page) + pte_index(address, level));
+		unsigned int index = pte_index(address, level);
+		pte_t e = table_entry(page, index);
 
 		if (pte_is_none(e) || (level == 1 && pte_is_special(e)))
+			return false;
+		if (entry_is_of_base(page, index) && page_count(table_base(page)) != 1)
 			return false;
 		page = entry_child(e);
 		if (page_count(page) != 1)
@@ -424,7 +407,7 @@ bool ptable_next(struct page *root, uint64_t *address, uint64_t end, pte_t *entr
 		struct page *table = root;
 
 		for (unsigned int level = PTE_LEVELS;; level--) {
-			pte_t e = pte_load(entries_of(table) + pte_index(*address, level));
+			pte_t e = table_entry(table, pte_index(*address, level));
 
 			if (pte_is_none(e)) {
 				*address = table_next_address(table, *address);
@@ -447,7 +430,7 @@ static uint64_t resident_below(struct page *table, uint64_t start, uint64_t end)
 
 	while (start < end) {
 		uint64_t next = (start & ~(span - 1)) + span;
-		pte_t e = pte_load(entries_of(table) + pte_index(start, level));
+		pte_t e = table_entry(table, pte_index(start, level));
 		bool whole = (start & (span - 1)) == 0 && next <= end;
 
 		if (next > end)
@@ -521,6 +504,7 @@ static uint64_t unmap_below(struct page *table, uint64_t start, uint64_t end, st
 	uint64_t span = pte_span(level);
 
 	*removed = 0;
+	ASSERT(!leaf_is_part(table));
 	while (start < end && gather_room(g) > PTE_LEVELS) {
 		uint64_t next = (start & ~(span - 1)) + span, stopped, below;
 		pte_t *slot = entries_of(table) + pte_index(start, level);

@@ -59,6 +59,14 @@ must_check int ptable_own_upper(struct page *root, uint64_t address, struct ptab
 				struct gather *g, struct ptable_stock *stock);
 must_check int ptable_own_leaf(struct ptable_path *path, struct gather *g,
 			       struct ptable_stock *stock);
+/*
+ * As ptable_own_leaf(), but only the aligned group of PTABLE_GROUP entries around the address can
+ * be relied on; ptable_room(): how many entries above the address's may be looked at and filled.
+ */
+#define PTABLE_GROUP 16u
+must_check int ptable_own_group(struct ptable_path *path, struct gather *g,
+				struct ptable_stock *stock);
+unsigned int ptable_room(const struct ptable_path *path);
 /* Fills an empty slot of an owned path; the caller's reference to the frame becomes the table's. */
 void ptable_install(const struct ptable_path *path, pte_t entry);
 /* Replaces a leaf's frame; the old one's reference goes to the gather, its address is stale. */

@@ -106,6 +106,22 @@ static void check_fold(pte_t e, bool writable)
 	}
 }
 
+/* What a copy in progress stands on, and that its own groups cover the base's. */
+static void check_base(const struct page *table)
+{
+	const struct page *base = table_base(table);
+
+	VERIFY(table->level == 1 && base->kind == PAGE_TABLE && base->level == 1);
+	VERIFY(page_count(base) >= 1 && !leaf_is_part(base));
+	for (unsigned int i = 0; i < PTE_ENTRIES; i++) {
+		bool own = (table->groups & 1u << (i / TABLE_GROUP)) != 0;
+
+		VERIFY(own || pte_is_none(entries_of(table)[i]));
+		VERIFY(!own || pte_is_none(entries_of(base)[i]) ||
+		       !pte_is_none(entries_of(table)[i]));
+	}
+}
+
 /* Returns the counted leaves below; `writable`: all entries above have their write bits. */
 static uint64_t check_below(struct page *table, bool writable)
 {
@@ -115,8 +131,11 @@ static uint64_t check_below(struct page *table, bool writable)
 	VERIFY(table->kind == PAGE_TABLE && page_count(table) >= 1);
 	VERIFY(!writable || (atomic32_load(&table->flags) & PAGE_STALE_WRITE) == 0 ||
 	       table->level == PTE_LEVELS);
-	for (unsigned int i = table_next(table, 0); i < PTE_ENTRIES; i = table_next(table, i + 1)) {
-		pte_t e = pte_load(&entries_of(table)[i]);
+	if (leaf_is_part(table))
+		check_base(table);
+	for (unsigned int i = table_next_seen(table, 0); i < PTE_ENTRIES;
+	     i = table_next_seen(table, i + 1)) {
+		pte_t e = table_entry(table, i);
 		bool through = writable && pte_is_writable(e);
 
 		present++;
@@ -127,6 +146,7 @@ static uint64_t check_below(struct page *table, bool writable)
 			continue;
 		}
 		VERIFY(entry_child(e)->level == table->level - 1);
+		VERIFY(pte_is_huge(e) || pte_flags(e) < PTE_HUGE);	/* branches_copy() */
 		VERIFY(!through || page_count(entry_child(e)) == 1);
 		resident += check_below(entry_child(e), through);
 		if (pte_is_huge(e))

@@ -30,7 +30,35 @@ static inline uint64_t leaf_count(pte_t e)
 	return pte_is_special(e) ? 0 : 1;
 }
 
-#define TABLE_GROUP 16u
+#define TABLE_GROUP PTABLE_GROUP
+
+/*
+ * A leaf table that is a copy in progress (ptable_copy.c): of the groups it does not have itself it
+ * has what `base` has, without write bits.
+ */
+static inline bool leaf_is_part(const struct page *table) { return table->base != 0; }
+static inline struct page *table_base(const struct page *table) { return &page_array[table->base]; }
+static inline bool entry_is_of_base(const struct page *table, unsigned int index)
+{
+	return leaf_is_part(table) && pte_is_none(pte_load(&entries_of(table)[index]));
+}
+
+/* The entry as it is for the program; the processor finds it missing when it is of the base. */
+static inline pte_t table_entry(const struct page *table, unsigned int index)
+{
+	if (entry_is_of_base(table, index))
+		return pte_without(pte_load(&entries_of(table_base(table))[index]), PTE_WRITE);
+	return pte_load(&entries_of(table)[index]);
+}
+
+/*
+ * Copies `from`, shared, whose reference the caller had through the entry: it goes to the gather,
+ * or stays with the copy. `part`: a leaf table may be copied in part.
+ */
+void table_copy(struct page *from, struct page *to, bool part, struct gather *g);
+/* An own copy in progress gets the group of `index`; all groups. */
+void leaf_fill(struct page *leaf, unsigned int index, struct gather *g);
+void leaf_complete(struct page *leaf, struct gather *g);
 
 /* An entry is about to be used: whoever walks the table finds it. */
 static inline void table_note(struct page *table, unsigned int index)
@@ -60,13 +88,23 @@ static inline unsigned int table_next(const struct page *table, unsigned int ind
 	return PTE_ENTRIES;
 }
 
+/* The same for the program, the base's entries included. */
+static inline unsigned int table_next_seen(const struct page *table, unsigned int index)
+{
+	unsigned int own = table_next(table, index), other = own;
+
+	if (leaf_is_part(table))
+		other = table_next(table_base(table), index);
+	return own < other ? own : other;
+}
+
 /* The address of the first entry in use behind that for `address`; the table's end without one. */
 static inline uint64_t table_next_address(const struct page *table, uint64_t address)
 {
 	unsigned int index = pte_index(address, table->level);
 	uint64_t span = pte_span(table->level);
 
-	return (address & ~(span - 1)) + (table_next(table, index + 1) - index) * span;
+	return (address & ~(span - 1)) + (table_next_seen(table, index + 1) - index) * span;
 }
 
 /* A table without entries (ptable_pool.c): count 1, level for the caller to set; or NULL. */

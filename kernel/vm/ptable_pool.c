@@ -47,8 +47,12 @@ struct page *table_allocate(unsigned int flags)
 	struct page *table = fail_point("table_alloc") ? NULL : pop(&this_cpu(pool)->tables);
 
 	arch_irq_restore(irq);
-	if (table == NULL)
-		return page_allocate(0, PAGE_TABLE, PAGE_ZERO | flags);
+	if (table == NULL) {
+		table = page_allocate(0, PAGE_TABLE, PAGE_ZERO | flags);
+		if (table != NULL)
+			table->base = 0;
+		return table;
+	}
 	table_reset(table);
 	if (CONFIG_DEBUG)
 		for (unsigned int i = 0; i < PTE_ENTRIES; i++)

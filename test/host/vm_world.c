@@ -351,6 +351,8 @@ static void count_below(struct page *table)
 		if (expected[child - page_array]++ == 0 && table->level > 1)
 			count_below(child);
 	}
+	if (table->level == 1 && table->base != 0 && expected[table->base]++ == 0)
+		count_below(&page_array[table->base]);
 }
 
 void world_check_references(struct space **spaces, size_t count, struct object **objects,
