@@ -93,7 +93,7 @@ static noreturn_fn void panic_go(uint64_t pc, uint64_t frame_pointer, const char
 
 	arch_irq_disable();
 	claim_or_stop();
-	write_once(trace_on, false);
+	trace_off();
 	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
 		if (cpu != cpu_id() && cpus[cpu].online)
 			arch_ipi_send(cpu, IPI_STOP);

@@ -16,7 +16,8 @@ struct trace_ring {
 	struct trace_record *const *chunks;	/* [I] */
 };
 
-bool trace_on;
+uint32_t trace_on;
+uint32_t trace_rare_mask = TRACE_RARE - 1;
 static PERCPU(struct trace_ring, rings);
 
 #define TRACE_EVENT1(id, name, ta, a, doc) { #name, 1, { #a } },
@@ -79,13 +80,23 @@ void trace_set_ring(uint32_t cpu, struct trace_record *const *chunks, uint32_t c
 
 bool trace_has_rings(void) { return cpu_of(rings, 0)->present; }
 
-void trace_start(void) { write_once(trace_on, true); }
+void trace_start(void)
+{
+	write_once(trace_on, 1);
+	write_once(trace_rare_mask, 0);
+}
+
+void trace_off(void)
+{
+	write_once(trace_on, 0);
+	write_once(trace_rare_mask, TRACE_RARE - 1);
+}
 
 static void nothing(void *arg) { }
 
 void trace_stop(void)
 {
-	write_once(trace_on, false);
+	trace_off();
 	full_barrier();
 	/* Records are written with interrupts off: who answers is not in the middle of one. */
 	ipi_call_wait((cpu_mask_t)((2ULL << (cpu_count - 1)) - 1), nothing, NULL);

@@ -1,7 +1,8 @@
 /*
- * The flight recorder: per-CPU rings of fixed records, always compiled in; off, an event costs a
- * load and a predicted branch. Events are listed once, in core/trace_events.def; each has an
- * emitter trace_NAME() here, for any context.
+ * The flight recorder: per-CPU rings of fixed records, always compiled in. Off, an event costs a
+ * compare and a predicted branch, and in a system call nothing: there the recorder rides on looks
+ * that are taken anyway (trace_rare_mask; trace_on is work at the way out). Events are listed once,
+ * in core/trace_events.def; each has an emitter trace_NAME() here, for any context.
  *
  * A record's place is taken by one fetch-and-add with interrupts off, so a machine check or an NMI
  * in the middle takes the next. Time is the raw counter; who decodes it converts. The newest
@@ -15,14 +16,24 @@
 #include "core/trace_format.h"
 #include "core/types.h"
 
-extern bool trace_on;
+/* 0 or 1; a word, to be joined with others in one look. */
+extern uint32_t trace_on;
+/* The same for who looks at nothing else: the compiler compares a byte where it stands. */
+static inline bool trace_is_on(void) { return *(const uint8_t *)&trace_on != 0; }
+/*
+ * For a path that counts its passes and goes a slow way at each TRACE_RARE'th: it does so when the
+ * count has none of these bits. While the recorder is on they are 0: each pass goes the slow way,
+ * where the events are.
+ */
+#define TRACE_RARE 64u
+extern uint32_t trace_rare_mask;
 
 void trace_record(enum trace_id id, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 		  uint64_t f);
 
 #define TRACE_EMIT(id, ...)                                                                       \
 	do {                                                                                      \
-		if (unlikely(trace_on))                                                           \
+		if (unlikely(trace_is_on()))                                                      \
 			trace_record(TRACE_##id, __VA_ARGS__);                                    \
 	} while (0)
 #define TRACE_EVENT1(id, name, ta, a, doc)                                                        \
@@ -74,6 +85,8 @@ bool trace_has_rings(void);
 void trace_start(void);
 /* Nothing is being written when it returns. May wait for the other processors: interrupts on. */
 void trace_stop(void);
+/* At once; a record may still be under way elsewhere. For panic. */
+void trace_off(void);
 /* How many records a CPU's ring holds, and how many were overwritten. */
 uint64_t trace_held(uint32_t cpu, uint64_t *lost);
 /* The record so many written before the newest (0: the newest); false: overwritten meanwhile, being

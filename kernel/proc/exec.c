@@ -362,7 +362,7 @@ static void commit(struct exec_load *load, struct sighand *handlers)
 	signal_unlock(p, state);
 	task->syscall_nr = (uint64_t)-1;
 	frame_init_user(frame, load->entry, load->stack_pointer);
-	if (unlikely(trace_on))
+	if (unlikely(trace_is_on()))
 		trace_new_program(task, load->entry);
 }
 

@@ -53,13 +53,17 @@ static void update_rseq(struct trap_frame *frame, struct task *task)
 	arch_irq_disable();
 }
 
-void user_return(struct trap_frame *frame)
+/* While the flight recorder is on there always is: the record. */
+static inline bool has_work(const struct task *task)
 {
-	struct thread *thread = thread_current();
+	return (cpu_self()->need_resched | trace_on) != 0 ||
+	       read_once(task->thread.pending_signal) || rseq_is_due(task);
+}
+
+static noinline_fn void do_work(struct trap_frame *frame, struct thread *thread)
+{
 	struct task *task = task_of(thread);
 
-	ASSERT(frame_is_user(frame));
-	arch_irq_disable();
 	for (;;) {
 		if (do_one(frame, thread))
 			continue;
@@ -67,10 +71,20 @@ void user_return(struct trap_frame *frame)
 			break;
 		update_rseq(frame, task);
 	}
+	trace_user_return(frame_pc(frame));
+}
+
+void user_return(struct trap_frame *frame)
+{
+	struct thread *thread = thread_current();
+
+	ASSERT(frame_is_user(frame));
+	arch_irq_disable();
+	if (unlikely(has_work(task_of(thread))))
+		do_work(frame, thread);
 	if (CONFIG_DEBUG)
 		assert_no_spinlock_held("user_return");
 	ASSERT(preempt_count() == 0);
-	trace_user_return(frame_pc(frame));
 	arch_prepare_user();
 	sched_slice_begin();
 	headway_user_return(thread, frame_pc(frame));

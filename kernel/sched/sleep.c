@@ -54,7 +54,8 @@ static void sleep_until_woken(struct thread *t, enum wait_mode mode, const void 
 	irq_state_t irq = arch_irq_save();
 
 	if (sleep_commit(t, mode)) {
-		trace_sleep(thread_trace_id(t), (uint64_t)pc, mode);
+		if (unlikely(trace_is_on()))	/* its arguments cost, too */
+			trace_sleep(thread_trace_id(t), (uint64_t)pc, mode);
 		sched_switch();
 	}
 	arch_irq_restore(irq);

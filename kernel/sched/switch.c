@@ -162,8 +162,10 @@ static void idle_mask_update(struct runqueue *rq, const struct thread *prev,
 }
 
 /* Kernel threads say their names each time: they are few, and no table has them. */
-static noinline_fn void trace_switch(const struct thread *prev, const struct thread *next)
+static noinline_fn void trace_switch(const struct runqueue *rq, const struct thread *prev,
+				     const struct thread *next)
 {
+	trace_sched_pick(thread_trace_id(next), rq->queued);
 	trace_context_switch(thread_trace_id(prev), thread_trace_id(next), prev->state);
 	trace_set_thread(thread_trace_id(next));
 	if (next->entry != NULL && !next->is_idle)
@@ -192,8 +194,8 @@ static void switch_to(struct runqueue *rq, struct thread *prev, struct thread *n
 		switch_log(prev, next);
 	if (!next->is_idle)
 		arch_set_kernel_stack(thread_stack_top(next));
-	if (unlikely(trace_on))
-		trace_switch(prev, next);
+	if (unlikely(trace_is_on()))
+		trace_switch(rq, prev, next);
 	cpu_self()->current = next;
 	arch_context_switch(&prev->arch, &next->arch);
 	switch_finish();
@@ -216,7 +218,6 @@ static struct thread *choose(struct runqueue *rq, struct thread *prev, uint32_t 
 		next = rq->idle;
 	if (next == prev)
 		return prev;
-	trace_sched_pick(thread_trace_id(next), rq->queued);
 	leave(rq, prev, now, to_back);
 	if (!next->is_idle)
 		runqueue_take(rq, next);

@@ -126,7 +126,8 @@ static void enqueue_and_tell(struct runqueue *rq, struct thread *t) RELEASES(&rq
 	bool idle = rq->current->is_idle;
 	enum kick kick;
 
-	trace_wake(thread_trace_id(t), cpu, t->headway.dispatches == 0);
+	if (unlikely(trace_is_on()))	/* its arguments cost, too */
+		trace_wake(thread_trace_id(t), cpu, t->headway.dispatches == 0);
 	runqueue_add(rq, t, now);
 	kick = runqueue_announce(rq, t, now);
 	spin_unlock(&rq->lock);

@@ -16,8 +16,6 @@
 #include "syscall/names.h"
 #include "syscall/syscalls.h"
 
-#define SAMPLE_EVERY 64			/* one call in so many is measured: proc/rusage.c */
-
 static const char *const names[] = {
 #include "syscall_names.inc"
 };
@@ -84,25 +82,40 @@ static long dispatch_i386(const struct trap_frame *frame, uint64_t number)
 
 typedef long (*dispatch_t)(const struct trap_frame *frame, uint64_t number);
 
-/* One measured call stands for itself and the unmeasured ones before it. */
+/* One call in TRACE_RARE is measured (proc/rusage.c), and stands for itself and those before it. */
 static long dispatch_measured(dispatch_t run, const struct trap_frame *frame, uint64_t number)
 {
 	struct task *task = task_current();
 	uint64_t before = sched_thread_run_ns(&task->thread);
 	long result = run(frame, number);
 
-	task->system_estimate_ns += (sched_thread_run_ns(&task->thread) - before) * SAMPLE_EVERY;
+	task->system_estimate_ns += (sched_thread_run_ns(&task->thread) - before) * TRACE_RARE;
 	return result;
 }
 
-/* Out of line: off, tracing is a load and a branch. */
-static noinline_fn void trace_enter(const struct trap_frame *frame, uint64_t number, bool i386)
+static void trace_enter(const struct trap_frame *frame, uint64_t number, bool i386)
 {
 	uint64_t a[5];
 
 	for (unsigned int i = 0; i < 5; i++)
 		a[i] = i386 ? frame_syscall_arg_i386(frame, i) : frame_syscall_arg(frame, i);
-	trace_syscall_enter(number | (i386 ? TRACE_I386 : 0), a[0], a[1], a[2], a[3], a[4]);
+	trace_syscall_enter(number, a[0], a[1], a[2], a[3], a[4]);
+}
+
+/* A call that is measured, or while the flight recorder is on any. */
+static noinline_fn long dispatch_rare(dispatch_t run, const struct trap_frame *frame,
+				      uint64_t number)
+{
+	bool i386 = run == dispatch_i386;
+	uint64_t traced = number | (i386 ? TRACE_I386 : 0);
+	long result;
+
+	if (trace_is_on())
+		trace_enter(frame, traced, i386);
+	result = task_current()->sample_count % TRACE_RARE != 0 ?
+			run(frame, number) : dispatch_measured(run, frame, number);
+	trace_syscall_exit(traced, (uint64_t)result);
+	return result;
 }
 
 static inline void enter(struct trap_frame *frame, uint64_t number, dispatch_t run)
@@ -111,13 +124,10 @@ static inline void enter(struct trap_frame *frame, uint64_t number, dispatch_t r
 	long result;
 
 	task->syscall_nr = number;
-	if (unlikely(trace_on))
-		trace_enter(frame, number, run == dispatch_i386);
-	if (likely(++task->sample_count % SAMPLE_EVERY != 0))
+	if (likely((++task->sample_count & trace_rare_mask) != 0))
 		result = run(frame, number);
 	else
-		result = dispatch_measured(run, frame, number);
-	trace_syscall_exit(number | (run == dispatch_i386 ? TRACE_I386 : 0), (uint64_t)result);
+		result = dispatch_rare(run, frame, number);
 	frame_set_result(frame, (uint64_t)result);
 	/* A call to be made anew keeps its number for signal delivery. */
 	if (likely((uint64_t)result < (uint64_t)-ERESTART_RESTARTBLOCK))
