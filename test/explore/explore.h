@@ -90,6 +90,7 @@ extern int explore_fd;
 extern pid_t partner_child;
 
 void partner_start(const struct scenario *s);	/* once */
+void partner_stop(const struct scenario *s);
 void partner_prepare(const struct scenario *s);
 /* Two processors: has the other one's shot armed, for `after` the first one's. */
 void partner_arm(unsigned int first, unsigned int after);

@@ -117,6 +117,7 @@ static _Noreturn void explorer_main(const struct scenario *s, const struct optio
 	bystander_start();
 	round_robin(10);
 	sweep(s, o);
+	partner_stop(s);
 	progress->done = true;
 	exit(0);
 }

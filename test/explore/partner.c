@@ -17,6 +17,9 @@ struct bystander {
 	bool hurt;
 };
 static struct bystander *bystander;
+static pthread_t partner;
+
+#define OVER -1			/* in shared->armed: no schedule follows */
 
 void pin(unsigned int processor)
 {
@@ -62,6 +65,8 @@ static void report_done(void)
 static void play_on_other(const struct scenario *s, int last)
 {
 	spin_for(&shared->armed, last);
+	if (shared->armed == OVER)
+		pthread_exit(NULL);
 	ioctl_explore(EXPLORE_ARM, &shared->other_plan);
 	__atomic_store_n(&shared->other_armed, last + 1, __ATOMIC_RELEASE);
 	spin_for(&shared->go, last);
@@ -124,14 +129,21 @@ static void *thread_main(void *arg)
 
 void partner_start(const struct scenario *s)
 {
-	pthread_t thread;
-
 	if (s->other == NULL || s->other_is_child)
 		return;
-	if (pthread_create(&thread, NULL, thread_main, (void *)s) != 0)
+	if (pthread_create(&partner, NULL, thread_main, (void *)s) != 0)
 		fatal("pthread_create");
 	while (!__atomic_load_n(&shared->ready, __ATOMIC_ACQUIRE))
 		usleep(100);
+}
+
+/* One that spins goes by itself, not by a signal: how that comes is what a scenario may ask. */
+void partner_stop(const struct scenario *s)
+{
+	if (s->other == NULL || s->other_is_child || s->processors == 1)
+		return;
+	__atomic_store_n(&shared->armed, OVER, __ATOMIC_RELEASE);
+	pthread_join(partner, NULL);
 }
 
 static _Noreturn void child_main(const struct scenario *s, int last)
