@@ -188,6 +188,42 @@ TEST(a_cancelled_timer_is_not_running_anywhere)
 	}
 }
 
+static struct timer timers[3];
+static bool last_fired;
+
+static void timers_fire(struct timer *timer)
+{
+	if (timer != &timers[2])
+		return;
+	write_once(last_fired, true);
+	wake_up(&queue);
+}
+
+/* Only the last wakes somebody: before it no switch has the hardware armed again. */
+static void await_last(void *arg)
+{
+	for (int i = 0; i < 3; i++)
+		timer_arm(&timers[i], clock_ns() + 500 * (uint64_t)(i + 1));
+	wait_event(&queue, read_once(last_fired));
+}
+
+static void setup_timers(void)
+{
+	wait_queue_init(&queue);
+	last_fired = false;
+	for (int i = 0; i < 3; i++)
+		timer_init(&timers[i], timers_fire);
+	host_spawn(1u << 0, "waits", await_last, NULL);
+}
+
+TEST(a_timer_fires_behind_others_that_wake_nobody)
+{
+	const struct scenario s = { "timer-behind", setup_timers, NULL, 0 };
+
+	boot_once(4);
+	explore_all(&s, 1);
+}
+
 /* --- workers --------------------------------------------------------------------------------- */
 
 #define WORKS 3

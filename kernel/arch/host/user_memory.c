@@ -122,6 +122,18 @@ static bool walk_uninterrupted(uint64_t address, bool write, struct tlb_entry *o
 	return found;
 }
 
+/* Translations of both sizes for one address make some processors go wrong (vm/ptable_fold.c). */
+static void check_one_size(const struct tlb_entry *fresh)
+{
+	const struct tlb_entry *tlb = mmus[cpu_id()].tlb;
+
+	for (const struct tlb_entry *e = tlb; e < tlb + TLB_ENTRIES; e++)
+		if (e->frame != NULL && e->huge != fresh->huge &&
+		    e->page / pte_span(2) == fresh->page / pte_span(2))
+			host_fail("%#llx has translations of both sizes",
+				  (unsigned long long)fresh->page);
+}
+
 /* Where the byte lies now; NULL: the access faults. */
 static uint8_t *translate(uint64_t address, bool write)
 {
@@ -134,6 +146,8 @@ static uint8_t *translate(uint64_t address, bool write)
 	}
 	if (!walk_uninterrupted(address, write, &fresh))
 		return NULL;
+	if (host_tlb_on)
+		check_one_size(&fresh);
 	*tlb_slot(address) = fresh;
 	return fresh.frame + address % PAGE_SIZE;
 }
