@@ -87,6 +87,7 @@ void user_return(struct trap_frame *frame)
 	ASSERT(preempt_count() == 0);
 	arch_prepare_user();
 	sched_slice_begin();
+	ASSERT(sched_slice_is_own());
 	headway_user_return(thread, frame_pc(frame));
 }
 
@@ -99,6 +100,8 @@ void thread_first_return(struct trap_frame *frame)
 	task = task_current();
 	if (unlikely(task->first_run != NULL))
 		task->first_run();
+	/* What a forked child is told, and a program begins with. */
+	ASSERT(frame_result(frame) == 0);
 	trace_thread_first_return(task->thread.id, frame_pc(frame));
 	/*
 	 * The child's memory, so the child writes it; a bad address is ignored, as clone(2) says.

@@ -50,6 +50,8 @@ void sched_slice_ended(void);
 /* user_return(), last: the slice begins if it is the first return since the switch, and its end is
  * armed when somebody waits. Interrupts off. */
 void sched_slice_begin(void);
+/* Whether what is armed, if anything, is the end of the running thread's slice; interrupts off. */
+bool sched_slice_is_own(void);
 static inline bool sched_need_resched(void) { return cpu_self()->need_resched != 0; }
 
 /* Sleeps until the absolute monotonic time; 0 or -EINTR. */

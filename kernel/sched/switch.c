@@ -407,3 +407,10 @@ void sched_slice_begin(void)
 	rq->slice_armed_ns = deadline;
 	timer_set_slice(deadline);
 }
+
+bool sched_slice_is_own(void)
+{
+	const struct runqueue *rq = runqueue_this();
+
+	return rq->slice_armed_ns == TIME_NEVER || rq->slice_armed_ns == rq->current->slice_end_ns;
+}
