@@ -328,11 +328,9 @@ static void *yield_until(void *arg)
 	return arg;
 }
 
-TEST("does a thread that only yields let another on the same processor work?")
+static void bind_to_one(void)
 {
 	cpu_set_t all, one;
-	pthread_t thread;
-	volatile unsigned long work = 0;
 
 	CHECK_OK(sched_getaffinity(0, sizeof all, &all));
 	CPU_ZERO(&one);
@@ -341,6 +339,42 @@ TEST("does a thread that only yields let another on the same processor work?")
 			CPU_SET(cpu, &one);
 	}
 	CHECK_OK(sched_setaffinity(0, sizeof one, &one));
+}
+
+static volatile unsigned long spins;
+
+static void *spin_until(void *arg)
+{
+	while (!stop)
+		spins++;
+	return arg;
+}
+
+/* No call sleeps or yields: only the end of a slice lets the other on. */
+TEST("do two threads that only spin both get on, on one processor?")
+{
+	struct timespec used = { 0, 0 };
+	pthread_t thread;
+
+	bind_to_one();
+	CHECK_EQ(pthread_create(&thread, NULL, spin_until, NULL), 0);
+	for (int turns = 0; turns < 3 && used.tv_sec < 5; turns++) {
+		unsigned long before = spins;
+
+		while (spins == before && used.tv_sec < 5)
+			clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used);
+	}
+	stop = true;
+	CHECK_RANGE(used.tv_sec, 0, 4);
+	CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
+TEST("does a thread that only yields let another on the same processor work?")
+{
+	pthread_t thread;
+	volatile unsigned long work = 0;
+
+	bind_to_one();
 	CHECK_EQ(pthread_create(&thread, NULL, yield_until, NULL), 0);
 	for (work = 0; work < 3000000; work++)
 		;

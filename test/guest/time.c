@@ -247,6 +247,27 @@ TEST("does a blocked periodic timer count its overruns and queue one signal?")
 	CHECK_OK(timer_delete(timer));
 }
 
+/* A period of 1 ns since 1970. */
+TEST("is an overrun that no int holds the largest int?")
+{
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+	struct itimerspec times = { .it_value = { 1, 0 }, .it_interval = { 0, 1 } };
+	struct timespec soon = { 5, 0 };
+	siginfo_t info;
+	sigset_t set;
+	timer_t timer;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN);
+	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
+	CHECK_OK(timer_create(CLOCK_REALTIME, &event, &timer));
+	CHECK_OK(timer_settime(timer, TIMER_ABSTIME, &times, NULL));
+	CHECK_EQ(sigtimedwait(&set, &info, &soon), SIGRTMIN);
+	CHECK_EQ(info.si_overrun, INT_MAX);
+	CHECK_EQ(timer_getoverrun(timer), INT_MAX);
+	CHECK_OK(timer_delete(timer));
+}
+
 TEST("are POSIX timers absolute with TIMER_ABSTIME, silent with SIGEV_NONE, refused when wrong?")
 {
 	struct sigevent event = { .sigev_notify = SIGEV_NONE };

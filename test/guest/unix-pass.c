@@ -178,6 +178,30 @@ TEST("are sockets that only hold each other in flight (cycles) collected?")
 	}));
 }
 
+/* Of three pairs one has descriptors, holds the second in its queue, and that one the third. */
+TEST("does a search for cycles leave alone what a socket in use holds, and what that holds?")
+{
+	int pairs[3][2], got[2];
+	char byte = 0;
+
+	for (int i = 0; i < 3; i++)
+		CHECK_OK(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]));
+	CHECK_EQ(write(pairs[2][0], "y", 1), 1);
+	for (int i = 2; i > 0; i--) {
+		CHECK_EQ(send_fds(pairs[i - 1][0], pairs[i], 2), 1);
+		CHECK_OK(close(pairs[i][0]));
+		CHECK_OK(close(pairs[i][1]));
+	}
+	for (int i = 0; i < 5; i++) {
+		CHECK_OK(close(CHECK_OK(socket(AF_UNIX, SOCK_STREAM, 0))));
+		guest_sleep_ms(10);
+	}
+	CHECK_EQ(receive_fds(pairs[0][1], got, 2, MSG_DONTWAIT, NULL), 2);
+	CHECK_EQ(receive_fds(got[1], got, 2, MSG_DONTWAIT, NULL), 2);
+	CHECK_EQ(recv(got[1], &byte, 1, MSG_DONTWAIT), 1);
+	CHECK_EQ(byte, 'y');
+}
+
 /* Each pair's socket lies in the queue of the next: closing the last closes all, one in another. */
 TEST("can sockets be hidden in each other's queues a thousand deep and closed at once?")
 {
