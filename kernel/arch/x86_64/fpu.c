@@ -100,12 +100,48 @@ static never_inline void load_owner(struct cpu_arch *cpu, struct arch_thread *at
 	at->fpu_cpu = cpu_id();
 }
 
+static bool registers_are_of(const struct cpu_arch *cpu, const struct arch_thread *at)
+{
+	return cpu->fpu_owner == at && at->fpu_cpu == cpu_id();
+}
+
+bool fpu_save_to_user(user_addr_t to)
+{
+	irq_state_t state = arch_irq_save();
+	struct cpu_arch *cpu = cpu_arch_self();
+	bool done = registers_are_of(cpu, cpu->running) &&
+		    xsave_user((void *)to.value, (uint32_t)cpu_features.xsave_mask) == 0;
+
+	arch_irq_restore(state);
+	return done;
+}
+
+bool fpu_load_from_user(user_addr_t from)
+{
+	irq_state_t state = arch_irq_save();
+	struct cpu_arch *cpu = cpu_arch_self();
+	struct arch_thread *at = cpu->running;
+	bool done;
+
+	ASSERT(!cpu->fpu_live || cpu->fpu_owner == at);
+	fpu_forget(at);
+	cpu->fpu_owner = NULL;		/* whosever they were: they may be lost half way */
+	done = xrstor_user((const void *)from.value, (uint32_t)cpu_features.xsave_mask) == 0;
+	if (done) {
+		cpu->fpu_owner = at;
+		at->fpu_cpu = cpu_id();
+		cpu->fpu_live = true;
+	}
+	arch_irq_restore(state);
+	return done;
+}
+
 void arch_prepare_user(void)
 {
 	struct cpu_arch *cpu = cpu_arch_self();
 	struct arch_thread *at = cpu->running;
 
-	if (unlikely(cpu->fpu_owner != at || at->fpu_cpu != cpu_id()))
+	if (unlikely(!registers_are_of(cpu, at)))
 		load_owner(cpu, at);
 	cpu->fpu_live = true;
 }

@@ -36,9 +36,19 @@ must_check int fpu_check(struct fpu_image *image, size_t bytes);
 
 void fpu_reset(struct arch_thread *at);	/* the running thread: the initial state */
 
+/*
+ * The running thread's registers straight to XSAVE state in user memory, and back. False: the pages
+ * are not there, the registers are not here, or the processor refused; then it goes by memory.
+ * The address is aligned and in the user half; the header is the caller's to clear.
+ */
+must_check bool fpu_save_to_user(user_addr_t to);
+must_check bool fpu_load_from_user(user_addr_t from);
+
 /* user_copy.S: -1 when the processor refused. */
 int xrstor_checked(const void *area);
 int fxrstor_checked(const void *area);
+int xsave_user(void *area, uint32_t components);
+int xrstor_user(const void *area, uint32_t components);
 
 void segments_save(struct arch_thread *at);	/* FS and GS base of the running thread to memory */
 void segments_load(const struct arch_thread *at);

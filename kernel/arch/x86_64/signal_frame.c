@@ -49,28 +49,52 @@ uint64_t arch_signal_stack_min(void)
 
 /* --- to the handler ----------------------------------------------------------------------- */
 
-static int push_fpu(uint64_t at)
+/*
+ * As Linux does: XSAVE, and x87 and SSE are said to be there whatever they hold. What the processor
+ * does not write is at the end of the FXSAVE part, and the header.
+ */
+static bool push_fpu_at_once(const struct abi_fpx_sw_bytes *sw, uint64_t at)
+{
+	struct {
+		struct abi_fpx_sw_bytes sw;
+		struct abi_xstate_header header;
+	} words = { .sw = *sw };
+	user_addr_t present = user_addr(at + offsetof(struct fpu_image, present));
+	uint32_t low;
+
+	return cpu_features.xsave &&
+	       copy_to_user(user_addr(at + offsetof(struct abi_fpstate, sw_reserved)), &words,
+			    sizeof(words)) == 0 &&
+	       fpu_save_to_user(user_addr(at)) && user_load32(present, &low) == 0 &&
+	       ((low & 3) == 3 || user_store32(present, low | 3) == 0);
+}
+
+static int push_fpu_by_memory(const struct abi_fpx_sw_bytes *sw, uint64_t at)
 {
 	struct fpu_image *area = running()->fpu;
-	uint32_t bytes = cpu_features.xsave_bytes, magic2 = FP_XSTATE_MAGIC2;
-	struct abi_fpx_sw_bytes sw = { .magic1 = FP_XSTATE_MAGIC1, .extended_size = bytes + 4,
-		.xfeatures = cpu_features.xsave_mask, .xstate_size = bytes };
 	irq_state_t state = arch_irq_save();
 
 	fpu_save_live();
 	/* What is changed in memory below means the same, so the registers may stay good. */
 	arch_irq_restore(state);
-	if (cpu_features.xsave) {
-		fpu_materialise(area);
-		if (copy_to_user(user_addr(at + bytes), &magic2, sizeof(magic2)) != 0)
-			return -EFAULT;
-	} else {
-		memset(&sw, 0, sizeof(sw));
-	}
-	if (copy_to_user(user_addr(at), area, bytes) != 0)
+	fpu_materialise(area);
+	if (copy_to_user(user_addr(at), area, cpu_features.xsave_bytes) != 0)
 		return -EFAULT;
 	at += offsetof(struct abi_fpstate, sw_reserved);
-	return copy_to_user(user_addr(at), &sw, sizeof(sw));
+	return copy_to_user(user_addr(at), sw, sizeof(*sw));
+}
+
+static int push_fpu(uint64_t at)
+{
+	uint32_t bytes = cpu_features.xsave_bytes;
+	struct abi_fpx_sw_bytes sw = { .magic1 = FP_XSTATE_MAGIC1, .extended_size = bytes + 4,
+		.xfeatures = cpu_features.xsave_mask, .xstate_size = bytes };
+
+	if (!cpu_features.xsave)
+		memset(&sw, 0, sizeof(sw));
+	else if (user_store32(user_addr(at + bytes), FP_XSTATE_MAGIC2) != 0)
+		return -EFAULT;
+	return push_fpu_at_once(&sw, at) ? 0 : push_fpu_by_memory(&sw, at);
 }
 
 static void fill_context(struct abi_ucontext *uc, const struct trap_frame *f,
@@ -151,41 +175,64 @@ static bool has_xstate(const struct abi_fpx_sw_bytes *sw, uint64_t at)
 	    sw->xstate_size < 512 + sizeof(struct abi_xstate_header) ||
 	    sw->xstate_size > cpu_features.xsave_bytes || sw->xstate_size > sw->extended_size)
 		return false;
-	return copy_from_user(&magic2, user_addr(at + sw->xstate_size), sizeof(magic2)) == 0 &&
+	return user_load32(user_addr(at + sw->xstate_size), &magic2) == 0 &&
 	       magic2 == FP_XSTATE_MAGIC2;
 }
 
-static int pop_fpu(uint64_t at)
+/*
+ * The usual frame, as push_fpu() made it: the processor loads it from where it is and checks it.
+ * MXCSR is looked at here too, since the emulator does not refuse bits that do not exist.
+ */
+static bool pop_fpu_at_once(const struct abi_fpx_sw_bytes *sw, uint64_t at)
+{
+	uint64_t all = cpu_features.xsave_mask;
+	uint32_t mxcsr;
+
+	return sw->xstate_size == cpu_features.xsave_bytes && (sw->xfeatures & all) == all &&
+	       (at & 63) == 0 && user_range_ok(user_addr(at), cpu_features.xsave_bytes) &&
+	       user_load32(user_addr(at + offsetof(struct fpu_image, mxcsr)), &mxcsr) == 0 &&
+	       (mxcsr & ~fpu_mxcsr_mask) == 0 && fpu_load_from_user(user_addr(at));
+}
+
+static int pop_fpu_by_memory(const struct abi_fpx_sw_bytes *sw, bool xstate, uint64_t at)
 {
 	struct arch_thread *at_thread = running();
 	struct fpu_image image;
-	struct abi_fpx_sw_bytes sw;
 	irq_state_t state;
-	bool xstate;
 
-	if (at == 0) {
-		/* A frame without FPU state: the handler's return starts with a clean one. */
-		memcpy(&image, &fpu_initial, sizeof(image));
-	} else {
-		if (copy_from_user(&image, user_addr(at), 512) != 0)
-			return -EFAULT;
-		memcpy(&sw, (char *)&image + offsetof(struct abi_fpstate, sw_reserved), sizeof(sw));
-		xstate = has_xstate(&sw, at);
-		if (xstate && copy_from_user(&image.present, user_addr(at + 512),
-					     sw.xstate_size - 512) != 0)
-			return -EFAULT;
-		if (xstate)
-			memset((char *)&image + sw.xstate_size, 0,
-			       sizeof(image) - sw.xstate_size);
-		if (fpu_check(&image, xstate ? sw.xstate_size : 512) != 0)
-			return -EFAULT;
-		image.present &= xstate ? sw.xfeatures : image.present;
-	}
+	if (copy_from_user(&image, user_addr(at), xstate ? sw->xstate_size : 512) != 0)
+		return -EFAULT;
+	if (xstate)
+		memset((char *)&image + sw->xstate_size, 0, sizeof(image) - sw->xstate_size);
+	if (fpu_check(&image, xstate ? sw->xstate_size : 512) != 0)
+		return -EFAULT;
+	image.present &= xstate ? sw->xfeatures : image.present;
 	state = arch_irq_save();
 	fpu_forget(at_thread);
 	memcpy(at_thread->fpu, &image, cpu_features.xsave_bytes);
 	arch_irq_restore(state);
 	return 0;
+}
+
+/* What is refused leaves the initial state, as on Linux: part of it may have been loaded. */
+static int pop_fpu(uint64_t at)
+{
+	struct abi_fpx_sw_bytes sw;
+	bool xstate;
+
+	if (at == 0) {
+		/* A frame without FPU state: the handler's return starts with a clean one. */
+		fpu_reset(running());
+		return 0;
+	}
+	if (copy_from_user(&sw, user_addr(at + offsetof(struct abi_fpstate, sw_reserved)),
+			   sizeof(sw)) != 0)
+		return -EFAULT;
+	xstate = has_xstate(&sw, at);
+	if ((xstate && pop_fpu_at_once(&sw, at)) || pop_fpu_by_memory(&sw, xstate, at) == 0)
+		return 0;
+	fpu_reset(running());
+	return -EFAULT;
 }
 
 /*

@@ -190,6 +190,29 @@ user_copy_string:
 	CMPXCHG32 user_cmpxchg32_raw, FIXUP_MAY_FAULT
 	CMPXCHG32 user_cmpxchg32_raw_nofault, FIXUP_NO_FAULT
 
+/*
+ * int NAME(area, uint32_t components): 0, or -1 when a page is missing or the processor refused. The
+ * area is the user's, aligned to 64, and not brought in: interrupts are off, so that the registers
+ * stay the thread's.
+ */
+.macro XSTATE name, instruction
+	.balign 16
+	.globl \name
+\name:
+	SMAP_STAC
+	movl %esi, %eax
+	xorl %edx, %edx
+1:	\instruction (%rdi)
+2:	xorl %eax, %eax
+3:	SMAP_CLAC
+	ret
+4:	movl $-1, %eax
+	jmp 3b
+	FIXUP 1b, 2b, 4b, FIXUP_NO_FAULT
+.endm
+	XSTATE xsave_user, xsave64
+	XSTATE xrstor_user, xrstor64
+
 /* int xrstor_checked(const void *area): 0, or -1 when the processor refused its content */
 	.balign 16
 	.globl xrstor_checked, fxrstor_checked, rdmsr_checked
