@@ -25,6 +25,7 @@ struct outcome {
 	bool finished;
 	uint64_t child_barren, parent_barren;	/* dispatches in vain, in a row */
 	uint64_t child;				/* thread id */
+	unsigned int named;			/* by the monitor: the child, at 0x10000018 */
 	unsigned int dispatches, beyond;	/* of the child at 0x10000018, and elsewhere */
 	uint64_t stalls, deferrals;		/* told at the end of the two threads */
 	double seconds;
@@ -56,6 +57,9 @@ static void note_line(struct outcome *o, const char *line)
 		o->stalls += n;
 	if (strstr(line, "(lab-report) ends: ") && lab_number(line, "stalls, ", &n))
 		o->deferrals += n;
+	if (strstr(line, "headway: no_headway: ") && lab_number(line, "; thread ", &thread) &&
+	    thread == o->child && strstr(line, " at 10000018,"))
+		o->named++;
 	if (!strstr(line, "(lab-report) RIP=") || !lab_number(line, "dispatched ", &n) ||
 	    !lab_number(line, "headway: thread ", &thread))
 		return;
@@ -133,6 +137,15 @@ static void show_causes(bool quick)
 		  "stuck (%llu in a row)", (unsigned long long)o.child_barren);
 }
 
+/* Long enough for two looks of the monitor's, half a second apart. */
+static void show_name(void)
+{
+	const struct outcome o = with(LOAD " headway=off", "dispatched 80 times", false);
+
+	lab_check(o.named != 0, "the monitor names the child: no_headway, thread %llu at "
+		  "10000018", (unsigned long long)o.child);
+}
+
 static void show_cure(void)
 {
 	const struct outcome o = with(LOAD, NULL, false);
@@ -149,6 +162,7 @@ int lab_livelock(int argc, char **argv)
 	const bool quick = lab_is_quick(argc, argv);
 
 	show_failure();
+	show_name();
 	lab_say("why: one thing changed at a time");
 	show_causes(quick);
 	show_cure();

@@ -7,7 +7,7 @@
  *	SELFTEST_SUITE(rbtree, cases);
  *
  * A case runs in the boot thread and may sleep. After the last suite the machine powers off with
- * status 0 if all passed, else 1.
+ * status 0 if all passed, else 1; with the word `selftest_go` it goes on.
  */
 #pragma once
 

@@ -285,6 +285,7 @@ static void prepare_frame(struct clone_plan *plan, const struct trap_frame *fram
 	planted = arch_user_frame(top);
 	frame_set_result(planted, 0);
 	step_child(planted);
+	thread->user_pc = frame_pc(planted);	/* where the monitor says it is */
 	if (r->stack != 0)
 		frame_set_sp(planted, r->stack + r->stack_size);
 	if ((r->flags & CLONE_SETTLS) != 0)

@@ -4,6 +4,7 @@
  *   sched=rr      one list, first come first served; a slice lasts to the next tick of timer=pit,
  *                 or 1/hz s without it
  *   headway=off   the end of a slice always switches, as in the kernel of the report
+ *   wake=lost     a signal that does not kill wakes no sleeper: the monitor has something to name
  *
  * Without these words nothing of it runs: a thread is on the lists by its own field, set where its
  * policy is.
@@ -44,4 +45,5 @@ void sched_choose(void)
 	headway_is_off = chosen("headway", "off");
 	if (headway_is_off)
 		log_warn("headway=off: threads may starve, for the lab only");
+	signal_wakes_are_lost = chosen("wake", "lost");
 }

@@ -51,6 +51,7 @@ extern atomic32_t sched_online_mask;
 extern uint64_t sched_slice_ns;		/* 0: up to the next tick */
 extern bool sched_is_round_robin;
 extern bool headway_is_off;
+extern bool signal_wakes_are_lost;
 
 static inline struct runqueue *runqueue_of(uint32_t cpu) { return cpu_of(runqueue, cpu); }
 static inline struct runqueue *runqueue_this(void) { return this_cpu(runqueue); }

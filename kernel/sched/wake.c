@@ -195,8 +195,12 @@ bool sched_wake(struct thread *t)
 	return slept;
 }
 
+bool signal_wakes_are_lost;		/* [I] after boot: wake=lost, choice.c */
+
 static bool mode_ends_by_signal(uint8_t mode, bool fatal)
 {
+	if (unlikely(signal_wakes_are_lost) && !fatal)
+		return false;
 	return mode == WAIT_INTERRUPTIBLE || (mode == WAIT_KILLABLE && fatal);
 }
 

@@ -117,3 +117,22 @@ TEST(no_headway)
 	now.stalls = before.stalls + MONITOR_STALLS - 1;
 	CHECK(!judged());
 }
+
+/* headway=off: dispatches that retired nothing count as stalls (proc/monitor.c adds them up). */
+TEST(no_headway_with_the_invariant_off)
+{
+	fabricate();
+	before.state = now.state = THREAD_RUNNABLE;
+	before.stalls = 0;
+	now.stalls = 40;
+	now.dispatches += 40;
+	CHECK(judged() && verdict.kind == FINDING_NO_HEADWAY);
+	CHECK(verdict.evidence[0] == 40 && verdict.evidence[1] == 40);
+	/* It moved, and the count began anew: fewer than before, or than dispatches. */
+	before.stalls = 40;
+	now.stalls = 2;
+	CHECK(!judged());
+	before.stalls = 0;
+	now.stalls = 39;
+	CHECK(!judged());
+}

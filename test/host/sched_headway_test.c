@@ -14,6 +14,7 @@
 #include "explore.h"
 #include "host_test.h"
 #include "sched/headway.h"
+#include "sched/sched_internal.h"
 
 #define MS NSEC_PER_MSEC
 #define LIMIT_NS (100 * NSEC_PER_SEC)
@@ -168,6 +169,44 @@ static void check_spin(void)
 TEST(a_jump_to_itself_is_preempted)
 {
 	const struct scenario s = { "spin", setup_spin, check_spin, LIMIT_NS };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
+/* --- with the invariant off, what it would have refused is counted ---------------------------- */
+
+static void spin_unjudged(void *arg)
+{
+	struct thread *t = thread_current();
+
+	t->space = arg;
+	host_user_spin(200 * MS);
+	HOST_EXPECT(t->headway.barren >= 10 && t->headway.stalls == 0);
+	/* An expiry that finds it elsewhere ends the row. */
+	host_user_run(100 * MS);
+	HOST_EXPECT(t->headway.barren == 0);
+	t->space = NULL;
+	done++;
+}
+
+static void setup_unjudged(void)
+{
+	done = 0;
+	headway_is_off = true;
+	host_spawn(1u << 0, "spinner", spin_unjudged, some_space[0]);
+	host_spawn(1u << 0, "spinner", spin_unjudged, some_space[0]);
+}
+
+static void check_unjudged(void)
+{
+	headway_is_off = false;
+	HOST_EXPECT(done == 2);
+}
+
+TEST(the_invariant_off_counts_dispatches_in_vain)
+{
+	const struct scenario s = { "unjudged", setup_unjudged, check_unjudged, LIMIT_NS };
 
 	boot_once(2);
 	explore_once(&s);

@@ -1,5 +1,5 @@
 #!/usr/bin/perl
-# Does the monitor name a program's fault loop with its place, and leave a quiet program alone? (What needs the kernel's own help is in test/kernel/monitor.c.)
+# Does the monitor name each thing that keeps threads from getting on, in the log, in /proc/headway and in the trace, and does it leave quiet and busy programs alone?
 use strict;
 use warnings;
 use FindBin;
@@ -13,28 +13,67 @@ my $work = work_dir();
 mkdir "$work/root";
 is system('musl-gcc', '-O1', '-static', '-o', "$work/root/stuck", "$FindBin::Bin/programs/stuck.c"), 0, 'the program';
 
+my @FILES = ('--log', "$work/log", '--trace', "$work/t.txt");
+
 sub stuck {
-	my ($how) = @_;
-	return tine(tine_argv('--root', "$work/root", '--log', "$work/log", '--trace', "$work/t.txt", '--', '/stuck', $how));
+	my ($how, @options) = @_;
+	return tine({ limit => 240 }, tine_argv('--root', "$work/root", @FILES, @options, '--', '/stuck', $how));
 }
 
-my $r = stuck('quiet');
-is $r->{status}, 0, 'a quiet program: status';
-unlike $r->{out}, qr/^(?:fault_loop|waits|lost_wake|no_headway) /m, 'nothing is found';
-is $r->{out} =~ /^dispatches \d+$/m, 1, '/proc/PID/headway is there';
+sub stuck_counted {
+	my ($how) = @_;
+	return tine({ limit => 240 }, 'run', '--smp', 1, '--icount', '--root', "$work/root", @FILES, '--', '/stuck', $how);
+}
 
-$r = stuck('faults');
+# The same finding in all three places; `thread` and `pc` as the program knows them, `traced` as the trace shows the two.
+sub named {
+	my ($r, $kind, $thread, $pc, $evidence, $cause, $traced) = @_;
+	$traced //= qr/thread=$thread\(\w+\) pc=0x$pc/;
+	like $r->{out}, qr/^$kind count=\d+ thread=$thread pc=0x$pc $evidence.* cause=$cause/m, "$kind: in /proc/headway";
+	like slurp("$work/log"), qr/headway: $kind: $cause.*; thread $thread at $pc, /, "$kind: in the log";
+	ok slurp("$work/t.txt") =~ / finding kind=$kind $traced /, "$kind: in the trace";
+}
+
+# Without the host's time: a processor that is held up looks like one that does not get on. And on one processor: of
+# several, the emulator that counts instructions lets one run for 100 ms while a lock's holder stands on another.
+for my $how ('quiet', 'busy') {
+	my $r = stuck_counted($how);
+	is $r->{status}, 0, "$how: status" or diag $r->{err};
+	unlike $r->{out}, qr/^\w+ count=/m, "$how: nothing is found";
+	unlike slurp("$work/log"), qr/headway: /, "$how: nothing is logged";
+	unlike slurp("$work/t.txt"), qr/ finding /, "$how: nothing is in the trace";
+	like $r->{out}, qr/^dispatches \d+$/m, "$how: /proc/PID/headway is there";
+}
+
+my $r = stuck('faults');
 is $r->{status}, 0, 'a fault loop: status';
-like $r->{out}, qr/^fault_loop count=\d+ thread=\d+ pc=(0x[0-9a-f]+) address=0x123000 faults=0x3e8 .*cause=a fault that the handler does not repair comes again$/m,
-	'in /proc/headway';
-like slurp("$work/log"), qr/headway: fault_loop: a fault that the handler does not repair comes again; thread \d+ at [0-9a-f]+, address 123000/,
-	'in the log';
-ok slurp("$work/t.txt") =~ /\(stuck\) finding kind=fault_loop thread=\d+\(stuck\) pc=0x[0-9a-f]+ evidence=0x123000/, 'in the trace';
+named($r, 'fault_loop', qr/\d+/, qr/[0-9a-f]+/, 'address=0x123000 faults=0x3e8', 'a fault that the handler does not repair comes again');
 
 $r = stuck('waits');
 is $r->{status}, 0, 'a child behind a real-time thread: status';
 my ($spinner, $child) = $r->{out} =~ /^spinner (\d+) child (\d+)$/m or diag $r->{out} . $r->{err};
-like $r->{out}, qr/^waits count=\d+ thread=$child .*behind_thread=\S*${\sprintf '%x', $spinner} .*cause=runnable behind a real-time thread$/m,
-	'the child waits, behind its parent, not behind the monitor';
+named($r, 'waits', $child, qr/[0-9a-f]+/, qr/waited_ns=\S+ behind_thread=\S*${\sprintf '%x', $spinner}/, 'runnable behind a real-time thread');
+
+$r = stuck_counted('jumps');
+is $r->{status}, 0, 'an instruction that jumps to itself: status';
+($child, my $jump) = $r->{out} =~ /^child (\d+) jump 0x([0-9a-f]+)$/m or diag $r->{out} . $r->{err};
+named($r, 'no_headway', $child, $jump, 'stalls=', 'each slice ends where it began');
+
+# A kernel that loses wake-ups on purpose, and the same program on one that does not.
+$r = stuck('lost', '--append', 'wake=lost');
+is $r->{status}, 0, 'a lost wake-up: status';
+($child) = $r->{out} =~ /^child (\d+) ended 0$/m or diag $r->{out} . $r->{err};
+named($r, 'lost_wake', $child, qr/[0-9a-f]+/, 'asleep_ns=', 'asleep with a signal pending');
+$r = stuck('lost');
+like $r->{out}, qr/^child \d+ ended 1$/m, 'a wake-up that is not lost: the child ends';
+unlike $r->{out}, qr/^lost_wake /m, 'and nothing is found lost';
+
+# What only the kernel can do: test/kernel/monitor.c provokes it, then the machine goes on.
+$r = tine({ limit => 240 }, 'run', '--smp', 2, '--append', 'selftest=monitor selftest_go', @FILES,
+	'--', 'sh', '-c', 'sleep 1; cat /proc/headway');
+is $r->{status}, 0, 'the kernel\'s own suite, and then a program: status' or diag $r->{err};
+for my $case ([ 'lock_held', 'lock=' ], [ 'irqs_off', 'late_ns=' ], [ 'irq_storm', 'vector=' ]) {
+	named($r, $case->[0], qr/\d+/, qr/[0-9a-f]+/, $case->[1], qr/\w/, qr/thread=idle pc=[a-z]\w+/);
+}
 
 done_testing;
