@@ -482,6 +482,72 @@ TEST("are three hundred zombies at once all waited for, each with its status?")
 	CHECK_ERRNO(wait(&status), ECHILD);
 }
 
+#define CROWD		3000
+#define CROWD_PARENTS	10
+
+/* One of the crowd: tells its pid, joins the group, waits for the gate, ends with its status. */
+static void crowd_member(const int gate[2], volatile pid_t *pids, int i, pid_t group)
+{
+	char byte;
+
+	close(gate[1]);
+	CHECK_OK(setpgid(0, i % 3 == 1 ? group : 0));
+	pids[i] = getpid();
+	CHECK_EQ(read(gate[0], &byte, 1), 0);
+	_exit(i % 251);
+}
+
+static void crowd_check(volatile pid_t *pids, pid_t pid, int status, char *seen)
+{
+	int i = 0;
+
+	while (i < CROWD && pids[i] != pid)
+		i++;
+	CHECK(i < CROWD);
+	CHECK_EQ(seen[i]++, 0);
+	CHECK_EQ(status, (i % 251) << 8);
+}
+
+TEST("of 3,000 orphans that end at once, is each waited for once, by pid, group or any?")
+{
+	volatile pid_t *pids = mmap(NULL, CROWD * sizeof *pids, PROT_READ | PROT_WRITE,
+				    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	static char seen[CROWD];
+	int gate[2], status;
+	pid_t parent, pid, group = getpid();
+
+	CHECK((void *)pids != MAP_FAILED);
+	CHECK_OK(prctl(PR_SET_CHILD_SUBREAPER, 1));
+	CHECK_OK(setpgid(0, 0));
+	CHECK_OK(pipe(gate));
+	for (int p = 0; p < CROWD_PARENTS; p++) {
+		CHILD(parent) {
+			for (int i = p; i < CROWD; i += CROWD_PARENTS) {
+				CHILD(pid)
+					crowd_member(gate, pids, i, group);
+			}
+		}
+		CHECK_EXIT(parent, 0);		/* its children are ours now */
+	}
+	for (int i = 0; i < CROWD; i++)
+		CHECK_SOON(pids[i] != 0);
+	close(gate[1]);
+	for (int i = 0; i < CROWD; i += 3) {
+		CHECK_EQ(waitpid(pids[i], &status, 0), pids[i]);
+		crowd_check(pids, pids[i], status, seen);
+	}
+	while ((pid = waitpid(-group, &status, 0)) > 0)
+		crowd_check(pids, pid, status, seen);
+	CHECK_EQ(errno, ECHILD);
+	for (int i = 0; i < CROWD; i++)
+		CHECK_EQ(seen[i], i % 3 != 2);
+	while ((pid = wait(&status)) > 0)
+		crowd_check(pids, pid, status, seen);
+	CHECK_EQ(errno, ECHILD);
+	for (int i = 0; i < CROWD; i++)
+		CHECK_EQ(seen[i], 1);
+}
+
 TEST("do setpgid and setsid follow the rules: leaders, sessions, executed children?")
 {
 	struct guest_gate gate = guest_gate();
