@@ -234,6 +234,7 @@ void signal_continue_locked(struct process *p)
 {
 	bool was = p->stopped;
 
+	p->continue_count++;
 	if (was || p->stop_pending) {
 		signal_leave_stop_locked(p);
 		if (was) {
@@ -282,8 +283,9 @@ static void stop_here(struct task *task)
 	signal_notify_stop(p);
 }
 
-/* SIGTSTP and its like have no effect in an orphaned group: nobody could continue it. */
-static void act_stop(struct task *task, int signo)
+/* SIGTSTP and its like have no effect in an orphaned group: nobody could continue it. Nor has a
+ * stop that a SIGCONT followed after it was taken, when there were `continues` of them. */
+static void act_stop(struct task *task, int signo, uint32_t continues)
 {
 	struct process *p = task->process;
 	irq_state_t state;
@@ -298,7 +300,7 @@ static void act_stop(struct task *task, int signo)
 			return;
 	}
 	state = signal_lock(p);
-	if (!p->exiting && (p->shared_pending.mask & sigmask_of(SIGCONT)) == 0)
+	if (!p->exiting && p->continue_count == continues)
 		start_stop_locked(p, signo);
 	signal_unlock(p, state);
 }
@@ -311,20 +313,21 @@ static void act_terminate(struct task *task, int signo)
 	process_exit_group(wait_status_signaled(signo, false));	/* no core is written */
 }
 
-static void act_default(struct task *task, int signo)
+static void act_default(struct task *task, int signo, uint32_t continues)
 {
 	if (signal_default_is_ignore(signo))
 		return;
 	if (task->process->unkillable && task->forced_signal != signo && signo != SIGKILL)
 		return;
 	if (signal_default_is_stop(signo))
-		act_stop(task, signo);
+		act_stop(task, signo, continues);
 	else
 		act_terminate(task, signo);
 }
 
-/* Takes a signal and its action as it stands now; 0: none. */
-static int take_next(struct task *task, struct abi_siginfo *info, struct signal_action *action)
+/* Takes a signal, its action as it stands now, and the count of SIGCONTs; 0: none. */
+static int take_next(struct task *task, struct abi_siginfo *info, struct signal_action *action,
+		     uint32_t *continues)
 {
 	struct process *p = task->process;
 	irq_state_t state = signal_lock(p);
@@ -332,6 +335,7 @@ static int take_next(struct task *task, struct abi_siginfo *info, struct signal_
 
 	if (!p->exiting && !task->exiting_for_exec && !p->stop_pending)
 		signo = signal_take_locked(task, ~task->blocked, info);
+	*continues = p->continue_count;
 	if (signo != 0) {
 		*action = p->sighand->actions[signo - 1];
 		if (action->handler > SIG_IGN && (action->flags & SA_RESETHAND) != 0)
@@ -348,6 +352,7 @@ void signal_deliver(struct trap_frame *frame)
 	struct process *p = task->process;
 	struct signal_action action;
 	struct abi_siginfo info;
+	uint32_t continues;
 	int signo;
 
 	for (;;) {
@@ -359,7 +364,7 @@ void signal_deliver(struct trap_frame *frame)
 			stop_here(task);
 			continue;
 		}
-		signo = take_next(task, &info, &action);
+		signo = take_next(task, &info, &action, &continues);
 		if (signo == 0) {
 			if (read_once(p->exiting) || read_once(p->stop_pending) ||
 			    read_once(task->exiting_for_exec))
@@ -374,7 +379,7 @@ void signal_deliver(struct trap_frame *frame)
 			run_handler(frame, task, signo, &action, &info);
 			return;
 		}
-		act_default(task, signo);
+		act_default(task, signo, continues);
 		task->forced_signal = 0;
 	}
 	restart_without_handler(frame, task);

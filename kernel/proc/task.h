@@ -75,6 +75,7 @@ struct process {
 	uint32_t stopped_count;			/* tasks in the stop; sighand->lock */
 	bool stop_notify, continue_notify;	/* the parent is to be told; sighand->lock */
 	int stop_signal;
+	uint32_t continue_count;		/* SIGCONTs sent; sighand->lock */
 	struct wait_queue stop_wait;		/* stopped tasks sleep here */
 	struct wait_queue exit_wait;		/* woken when it becomes a zombie: pidfd, exec */
 	struct task *exec_task;			/* the one that survives an exec; lock */

@@ -101,6 +101,34 @@ static const char *run_wait(void)
 	return reap(partner_child, 7);
 }
 
+/* --- stop and continue ----------------------------------------------------------------- */
+
+/* A group of its own that is not orphaned, where SIGTSTP stops. Children inherit the mask. */
+static void setup_stop(void)
+{
+	unsigned long blocked = 1UL << (SIGTSTP - 1);
+
+	setpgid(0, 0);
+	syscall(SYS_rt_sigprocmask, SIG_BLOCK, &blocked, NULL, 8);
+}
+
+static void other_takes_stop(void)
+{
+	unsigned long blocked = 1UL << (SIGTSTP - 1);
+
+	syscall(SYS_rt_sigprocmask, SIG_UNBLOCK, &blocked, NULL, 8);
+	shared->child_status = 7;
+}
+
+/* Wherever the child is in taking the one, the other follows it: it goes on, and ends. */
+static const char *run_stop(void)
+{
+	syscall(SYS_kill, partner_child, SIGTSTP);
+	sched_yield();
+	syscall(SYS_kill, partner_child, SIGCONT);
+	return reap(partner_child, 7);
+}
+
 /* --- the copy on write of a parent and its child --------------------------------------- */
 
 static volatile long *cow_pages;
@@ -220,6 +248,10 @@ const struct scenario process_scenarios[] = {
 	{ .name = "exit-wait", .about = "a child's exit against its parent's wait4",
 	  .allowed = reaped_only, .run = run_wait, .other = other_exits, .processors = 1,
 	  .other_is_child = true },
+	{ .name = "stop", .about = "SIGTSTP and SIGCONT to a child: it goes on",
+	  .allowed = reaped_only, .setup = setup_stop, .run = run_stop,
+	  .other = other_takes_stop, .processors = 1,
+	  .other_is_child = true },
 	{ .name = "cow", .about = "parent and child write the same two pages after fork",
 	  .allowed = reaped_only, .setup = setup_cow, .prepare = prepare_cow, .run = run_cow,
 	  .other = child_writes, .processors = 1, .other_is_child = true },
@@ -229,6 +261,10 @@ const struct scenario process_scenarios[] = {
 	  .processors = 1 },
 	{ .name = "exit-wait-2", .about = "exit on one processor against wait4 on another",
 	  .allowed = reaped_only, .run = run_wait, .other = other_exits, .processors = 2,
+	  .other_is_child = true },
+	{ .name = "stop-2", .about = "SIGTSTP and SIGCONT to a child on another processor",
+	  .allowed = reaped_only, .setup = setup_stop, .run = run_stop,
+	  .other = other_takes_stop, .processors = 2,
 	  .other_is_child = true },
 	{ .name = "cow-2", .about = "parent and child write after fork, each on its processor",
 	  .allowed = reaped_only, .setup = setup_cow, .prepare = prepare_cow, .run = run_cow,

@@ -455,3 +455,39 @@ TEST("does a mutex of the error-checking and recursive kind count and complain?"
 		CHECK_EQ(pthread_mutex_unlock(&recursive), 0);
 	CHECK_EQ(pthread_mutex_unlock(&recursive), EPERM);
 }
+
+static volatile unsigned long *turns;
+
+static void *turn(void *arg)
+{
+	for (;;)
+		__atomic_fetch_add(turns, 1, __ATOMIC_RELAXED);
+	return arg;
+}
+
+TEST("does a process with threads go on after each of 500 SIGSTOPs that a SIGCONT follows at once?")
+{
+	pthread_t thread;
+	pid_t pid;
+
+	turns = guest_shared(PAGE);
+	CHILD(pid) {
+		for (int i = 0; i < 3; i++)
+			CHECK_EQ(pthread_create(&thread, NULL, turn, NULL), 0);
+		pause();
+	}
+	CHECK_SOON(*turns > 0);
+	for (int i = 0; i < 500; i++) {
+		unsigned long before;
+
+		CHECK_OK(kill(pid, SIGSTOP));
+		for (volatile int spin = i * 10; spin > 0; spin--)
+			;
+		CHECK_OK(kill(pid, SIGCONT));
+		guest_sleep_ms(1); /* those that are to stop have */
+		before = *turns;
+		CHECK_SOON(*turns != before);
+	}
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_EQ(guest_wait(pid), SIGKILL);
+}
