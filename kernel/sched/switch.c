@@ -385,12 +385,11 @@ static uint64_t slice_deadline(struct runqueue *rq)
 {
 	struct thread *t = rq->current;
 
-	if (read_once(rq->queued) == 0)
-		return TIME_NEVER;
-	/* The first return to user mode after the switch: the slice begins now. */
+	/* The first return to user mode after the switch: the slice begins now, also when nobody
+	 * waits for its end yet. */
 	if (t->user_entered == 0)
 		t->slice_end_ns = clock_ns() + thread_slice_ns(t);
-	return t->slice_end_ns;
+	return read_once(rq->queued) == 0 ? TIME_NEVER : t->slice_end_ns;
 }
 
 void sched_slice_begin(void)
@@ -399,7 +398,8 @@ void sched_slice_begin(void)
 	uint64_t deadline;
 
 	/* Nobody waits and none is armed: the usual system call. */
-	if (likely(read_once(rq->queued) == 0 && rq->slice_armed_ns == TIME_NEVER))
+	if (likely(read_once(rq->queued) == 0 && rq->slice_armed_ns == TIME_NEVER &&
+		   rq->current->user_entered != 0))
 		return;
 	deadline = slice_deadline(rq);
 	if (deadline == rq->slice_armed_ns)
