@@ -20,6 +20,7 @@
 struct sides {
 	uint64_t parent, child, cr3[2], areas[2];
 	unsigned int registers, register_differences;
+	unsigned int vector_bytes, vector_differences;
 	bool rax_only, areas_shared, has_end;
 	unsigned int entries, below[5];		/* entries listed, by level */
 	unsigned int same, other;		/* leads to the same frame, to one of its own */
@@ -94,6 +95,8 @@ static void read_sides(const char *log, struct sides *s, bool shows)
 			s->areas[0] = parent, s->areas[1] = child;
 			s->areas_shared = strstr(what, "tree shared") != NULL;
 		}
+		sscanf(what, "vectors %u bytes, %u differ", &s->vector_bytes,
+		       &s->vector_differences);
 		take_register(s, what);
 		take_entry(s, what, shows && s->entries < LINES_SHOWN);
 		s->has_end = strncmp(what, "end", 3) == 0;
@@ -115,6 +118,9 @@ static char *run(const char *words, struct sides *s, bool shows)
 		  (unsigned long long)s->parent, (unsigned long long)s->child);
 	lab_check(s->registers == REGISTERS && s->rax_only,
 		  "of %u registers one differs: RAX, fork's result", s->registers);
+	lab_check(s->vector_bytes >= 512 && s->vector_differences == 0,
+		  "of %u bytes of FPU, SSE and AVX state %u differ", s->vector_bytes,
+		  s->vector_differences);
 	lab_check(s->cr3[0] != s->cr3[1] && s->cr3[0] && s->cr3[1],
 		  "CR3 differs: %#llx and %#llx, each side has a root of its own",
 		  (unsigned long long)s->cr3[0], (unsigned long long)s->cr3[1]);

@@ -9,4 +9,4 @@
 
 void compare_init(void);		/* reads the command line */
 /* The child is linked and has not run; `frame` is the parent's, without the result. */
-void compare_fork(const struct task *child, const struct trap_frame *frame);
+void compare_fork(struct task *child, const struct trap_frame *frame);
