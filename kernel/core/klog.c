@@ -1,6 +1,8 @@
 /*
- * The log's ring. Writers append under a spin lock; one drainer (a kernel thread, see
- * klog_set_drainer) takes bytes out and writes them to the console without the lock.
+ * The log's ring. Writers append under a spin lock; a drainer (a kernel thread, see
+ * klog_set_drainer) takes bytes out and writes them to the console without it. Taking some and
+ * writing them is one step under console_lock: who flushes beside the drainer (power off, log=sync)
+ * neither mixes with it nor ends while it holds bytes. The step is as long as the port's FIFO.
  *
  * Until the drainer exists, with log=sync, and after a panic, a line is written through at once.
  * A ring that overflows keeps the newest text; the drainer says how much it missed.
@@ -21,9 +23,11 @@
 
 #define RING_SIZE (64 * 1024UL)
 #define LINE_MAX 512
+#define STEP 16UL
 
 enum log_level log_level = LOG_WARN;
 
+static struct spinlock console_lock = SPINLOCK_INIT(RANK_CONSOLE);
 static struct spinlock ring_lock = SPINLOCK_INIT(RANK_LOG);
 static char ring[RING_SIZE] GUARDED_BY(&ring_lock);
 static uint64_t ring_written GUARDED_BY(&ring_lock);	/* bytes ever appended */
@@ -47,48 +51,56 @@ static void append_locked(const char *text, size_t n) REQUIRES(&ring_lock)
 	}
 }
 
-/* Moves up to `size` undrained bytes to buf; *lost gets how many were overwritten before. */
+/* Moves up to `size` undrained bytes to buf; *lost gets how many were overwritten before, and what
+ * is left of the line in which that ended. */
 static size_t take_locked(char *buf, size_t size, uint64_t *lost) REQUIRES(&ring_lock)
 {
+	uint64_t before = ring_drained;
 	size_t n = 0;
 
-	*lost = 0;
 	if (ring_written - ring_drained > RING_SIZE) {
-		*lost = ring_written - RING_SIZE - ring_drained;
 		ring_drained = ring_written - RING_SIZE;
+		while (ring_drained < ring_written && ring[ring_drained++ % RING_SIZE] != '\n')
+			;
 	}
+	*lost = ring_drained - before;
 	while (n < size && ring_drained < ring_written)
 		buf[n++] = ring[ring_drained++ % RING_SIZE];
 	return n;
 }
 
-static irq_state_t ring_acquire(void) NO_LOCK_ANALYSIS
+static irq_state_t acquire(struct spinlock *lock) NO_LOCK_ANALYSIS
 {
-	return log_in_panic ? 0 : spin_lock_irqsave(&ring_lock);
+	return log_in_panic ? 0 : spin_lock_irqsave(lock);
 }
 
-static void ring_release(irq_state_t state) NO_LOCK_ANALYSIS
+static void release(struct spinlock *lock, irq_state_t state) NO_LOCK_ANALYSIS
 {
 	if (!log_in_panic)
-		spin_unlock_irqrestore(&ring_lock, state);
+		spin_unlock_irqrestore(lock, state);
 }
 
-void klog_flush(void) NO_LOCK_ANALYSIS
+/* Returns how many bytes it took. */
+static size_t flush_step(void) NO_LOCK_ANALYSIS
 {
-	char buf[256], note[64];
+	irq_state_t console = acquire(&console_lock), state = acquire(&ring_lock);
+	char buf[STEP], note[64];
 	uint64_t lost;
-	size_t n;
+	size_t n = take_locked(buf, sizeof(buf), &lost);
 
-	do {
-		irq_state_t state = ring_acquire();
+	release(&ring_lock, state);
+	if (lost != 0)
+		arch_console_write(note, format_stored(note, sizeof(note),
+			"log: %llu bytes lost\n", (unsigned long long)lost));
+	arch_console_write(buf, n);
+	release(&console_lock, console);
+	return n;
+}
 
-		n = take_locked(buf, sizeof(buf), &lost);
-		ring_release(state);
-		if (lost != 0)
-			arch_console_write(note, format_stored(note, sizeof(note),
-				"log: %llu bytes lost\n", (unsigned long long)lost));
-		arch_console_write(buf, n);
-	} while (n == sizeof(buf));
+void klog_flush(void)
+{
+	while (flush_step() == STEP)
+		;
 }
 
 static size_t format_line(char *line, size_t size, enum log_level level, const char *format,
@@ -111,10 +123,10 @@ static size_t format_line(char *line, size_t size, enum log_level level, const c
 
 void klog_raw(const char *text, size_t n) NO_LOCK_ANALYSIS
 {
-	irq_state_t state = ring_acquire(), irq;
+	irq_state_t state = acquire(&ring_lock), irq;
 
 	append_locked(text, n);
-	ring_release(state);
+	release(&ring_lock, state);
 	if (log_sync || log_in_panic || drainer_wake == NULL) {
 		/* A line that is preempted in its middle is hard to read. */
 		irq = arch_irq_save();
@@ -140,23 +152,23 @@ void klog(enum log_level level, const char *format, ...)
 
 size_t klog_read_tail(char *buf, size_t n) NO_LOCK_ANALYSIS
 {
-	irq_state_t state = ring_acquire();
+	irq_state_t state = acquire(&ring_lock);
 	uint64_t have = ring_written < RING_SIZE ? ring_written : RING_SIZE;
 
 	if (n > have)
 		n = have;
 	for (size_t i = 0; i < n; i++)
 		buf[i] = ring[(ring_written - n + i) % RING_SIZE];
-	ring_release(state);
+	release(&ring_lock, state);
 	return n;
 }
 
 bool klog_has_undrained(void) NO_LOCK_ANALYSIS
 {
-	irq_state_t state = ring_acquire();
+	irq_state_t state = acquire(&ring_lock);
 	bool some = ring_drained != ring_written;
 
-	ring_release(state);
+	release(&ring_lock, state);
 	return some;
 }
 

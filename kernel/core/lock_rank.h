@@ -40,7 +40,8 @@ enum lock_rank {
 	RANK_KERNEL_TABLE,	/* the kernel's own page tables: takes pages */
 	RANK_BUDDY,		/* free pages */
 	RANK_TRACE,
-	RANK_LOG,		/* the log ring: anything may log */
-	RANK_CONSOLE,		/* the serial port */
+	RANK_CONSOLE,		/* from the log ring to the serial port: anything may log */
+	RANK_LOG,		/* the log ring */
+	RANK_PCI_CONFIG,	/* the address and data ports of configuration space */
 	RANK_COUNT,
 };

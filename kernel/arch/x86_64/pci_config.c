@@ -9,7 +9,7 @@
 #define CONFIG_DATA	0xcfc
 #define CONFIG_ENABLE	0x80000000u
 
-static struct spinlock config_lock = SPINLOCK_INIT(RANK_CONSOLE);
+static struct spinlock config_lock = SPINLOCK_INIT(RANK_PCI_CONFIG);
 
 static inline void out32(uint16_t port, uint32_t value)
 {
