@@ -236,7 +236,7 @@ static bool record(const char *words, const char *command, bool traces, uint64_t
 	char path[] = "/tmp/tine-latency-XXXXXX.txt";
 	const int fd = mkstemps(path, 4);
 	const struct lab_machine machine = {
-		.words = words, .icount = true, .seconds = 300, .trace = traces ? path : NULL,
+		.words = words, .icount = true, .seconds = 600, .trace = traces ? path : NULL,
 		.command = command,
 	};
 	struct lab_result r;

@@ -8,7 +8,7 @@ use Test::More;
 use TineRun;
 
 for my $name ('report', 'step', 'livelock', 'compare', 'tlb', 'latency', 'trace') {
-	my $r = tine({ limit => 200 }, 'lab', $name, '--quick');
+	my $r = tine({ limit => 600 }, 'lab', $name, '--quick');
 
 	is $r->{status}, 0, "lab $name" or diag $r->{out} . $r->{err};
 	unlike $r->{out}, qr/^  NO /m, "lab $name: each check holds";
