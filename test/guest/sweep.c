@@ -211,6 +211,29 @@ TEST_LIMIT("do mkdir, symlink and rename survive it?", 120)
 	sweep("names", op_names);
 }
 
+static int op_proc(void)
+{
+	static const char *const files[] = { "maps", "smaps", "status", "mountinfo", "stat" };
+	char name[40];
+
+	for (unsigned i = 0; i < sizeof files / sizeof *files; i++) {
+		int fd;
+
+		snprintf(name, sizeof name, "/proc/self/%s", files[i]);
+		fd = open(name, O_RDONLY);
+		if (fd < 0)
+			return -1;
+		close(fd);
+	}
+	return 0;
+}
+
+TEST_LIMIT("do the texts of /proc survive it?", 120)
+{
+	control_open();
+	sweep("proc", op_proc);
+}
+
 static int op_descriptors(void)
 {
 	int ends[2], event, epoll, error = 0;

@@ -36,7 +36,8 @@ static void put_area_name(struct text *out, const struct area *a, size_t line_st
 	}
 	if (name == NULL)
 		return;
-	while (out->length - line_start < NAME_COLUMN)
+	/* Counted: when memory ends the text does not grow. */
+	for (size_t column = out->length - line_start; column < NAME_COLUMN; column++)
 		text_putc(out, ' ');
 	text_printf(out, "%s", name);
 }
