@@ -223,12 +223,13 @@ int lab_step(int argc, char **argv)
 		.words = "timer=pit hz=10 " SETTINGS " step=fork", .command = "/bin/lab-report",
 		.seconds = 60,
 	};
+	const bool quick = lab_is_quick(argc, argv);
 	struct lab_result r;
 
 	lab_say("%s: the trap flag is set in the child, as in the report", machine.words);
 	lab_run(&machine, &r);
 	check_steps("QEMU", &r, r.out);
-	if (!lab_is_quick(argc, argv)) {
+	if (!quick) {
 		struct lab_machine slow = machine;
 
 		slow.seconds = 120;

@@ -44,7 +44,6 @@ static inline uint64_t page_round_up(uint64_t v) { return (v + PAGE_SIZE - 1) & 
 
 #define must_check __attribute__((warn_unused_result))
 #define noreturn_fn __attribute__((noreturn))
-#define noinline_fn __attribute__((noinline))
 #define packed_struct __attribute__((packed))
 /* What is rare, kept out of the registers and the line of what is common. */
 #define never_inline __attribute__((noinline))

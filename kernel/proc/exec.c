@@ -322,7 +322,7 @@ static void replace_handlers(struct process *p, struct sighand *handlers) NO_LOC
 
 /* Nothing here can fail. */
 /* The task has the leader's number from here on. */
-static noinline_fn void trace_new_program(struct task *task, uint64_t entry)
+static never_inline void trace_new_program(struct task *task, uint64_t entry)
 {
 	irq_state_t irq = arch_irq_save();
 

@@ -60,7 +60,7 @@ static inline bool has_work(const struct task *task)
 	       read_once(task->thread.pending_signal) || rseq_is_due(task);
 }
 
-static noinline_fn void do_work(struct trap_frame *frame, struct thread *thread)
+static never_inline void do_work(struct trap_frame *frame, struct thread *thread)
 {
 	struct task *task = task_of(thread);
 

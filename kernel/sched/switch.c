@@ -162,7 +162,7 @@ static void idle_mask_update(struct runqueue *rq, const struct thread *prev,
 }
 
 /* Kernel threads say their names each time: they are few, and no table has them. */
-static noinline_fn void trace_switch(const struct runqueue *rq, const struct thread *prev,
+static never_inline void trace_switch(const struct runqueue *rq, const struct thread *prev,
 				     const struct thread *next)
 {
 	trace_sched_pick(thread_trace_id(next), rq->queued);

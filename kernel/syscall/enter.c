@@ -103,7 +103,7 @@ static void trace_enter(const struct trap_frame *frame, uint64_t number, bool i3
 }
 
 /* A call that is measured, or while the flight recorder is on any. */
-static noinline_fn long dispatch_rare(dispatch_t run, const struct trap_frame *frame,
+static never_inline long dispatch_rare(dispatch_t run, const struct trap_frame *frame,
 				      uint64_t number)
 {
 	bool i386 = run == dispatch_i386;

@@ -223,20 +223,28 @@ TEST("does a POSIX timer signal with its value, periodically, until deleted?")
 	CHECK_RANGE(fired, count, count + 1);
 }
 
-TEST("does a blocked periodic timer count its overruns and queue one signal?")
+/* A timer whose signal is SIGRTMIN, which is blocked and in *set. */
+static timer_t blocked_timer(clockid_t clock, int flags, struct itimerspec times, sigset_t *set)
 {
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
+	timer_t timer;
+
+	sigemptyset(set);
+	sigaddset(set, SIGRTMIN);
+	CHECK_OK(sigprocmask(SIG_BLOCK, set, NULL));
+	CHECK_OK(timer_create(clock, &event, &timer));
+	CHECK_OK(timer_settime(timer, flags, &times, NULL));
+	return timer;
+}
+
+TEST("does a blocked periodic timer count its overruns and queue one signal?")
+{
 	struct itimerspec times = { .it_value = { 0, 5000000 }, .it_interval = { 0, 5000000 } };
 	struct timespec none = { 0, 0 };
 	siginfo_t info;
 	sigset_t set;
-	timer_t timer;
+	timer_t timer = blocked_timer(CLOCK_MONOTONIC, 0, times, &set);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGRTMIN);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
-	CHECK_OK(timer_create(CLOCK_MONOTONIC, &event, &timer));
-	CHECK_OK(timer_settime(timer, 0, &times, NULL));
 	guest_sleep_ms(100);
 	CHECK_EQ(sigtimedwait(&set, &info, &none), SIGRTMIN);
 	CHECK_RANGE(info.si_overrun, 10, 2000);
@@ -250,18 +258,12 @@ TEST("does a blocked periodic timer count its overruns and queue one signal?")
 /* A period of 1 ns since 1970. */
 TEST("is an overrun that no int holds the largest int?")
 {
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGRTMIN };
 	struct itimerspec times = { .it_value = { 1, 0 }, .it_interval = { 0, 1 } };
 	struct timespec soon = { 5, 0 };
 	siginfo_t info;
 	sigset_t set;
-	timer_t timer;
+	timer_t timer = blocked_timer(CLOCK_REALTIME, TIMER_ABSTIME, times, &set);
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGRTMIN);
-	CHECK_OK(sigprocmask(SIG_BLOCK, &set, NULL));
-	CHECK_OK(timer_create(CLOCK_REALTIME, &event, &timer));
-	CHECK_OK(timer_settime(timer, TIMER_ABSTIME, &times, NULL));
 	CHECK_EQ(sigtimedwait(&set, &info, &soon), SIGRTMIN);
 	CHECK_EQ(info.si_overrun, INT_MAX);
 	CHECK_EQ(timer_getoverrun(timer), INT_MAX);

@@ -42,14 +42,6 @@ static void map_page(struct space *s, uint64_t address)
 	HOST_EXPECT(space_map(s, &what, MAP_AT) == 0);
 }
 
-static uint32_t look(struct space *s, uint64_t address)
-{
-	uint32_t value;
-
-	HOST_EXPECT(space_read(s, address, &value, sizeof(value)) == sizeof(value));
-	return value;
-}
-
 static uint32_t programs;
 static void (*at_the_end)(void);	/* by the last program: a shoot-down needs a sender */
 
@@ -82,21 +74,6 @@ static void make_parent(void)
 	HOST_EXPECT(parent != NULL);
 	map_page(parent, A);
 	HOST_EXPECT(space_write(parent, A, &one, sizeof(one), false) == sizeof(one));
-}
-
-static uint64_t used_before;
-
-static uint64_t used_pages(void)
-{
-	struct page_stats s;
-
-	page_stats_get(&s);
-	return s.anon + s.table + s.cache;
-}
-
-static void check_nothing_left(void)
-{
-	HOST_EXPECT(used_pages() == used_before);
 }
 
 /* --- both copy one page on write ------------------------------------------------------------- */
@@ -136,7 +113,7 @@ static void end_copy(void)
 static void setup_copy(void)
 {
 	at_the_end = end_copy;
-	used_before = used_pages();
+	note_what_is_used();
 	make_parent();
 	HOST_EXPECT(space_fork(parent, &child) == 0);
 	spawn_in(1u << 0, "first", write_first_word);
@@ -186,7 +163,7 @@ static void end_fork(void)
 static void setup_fork(void)
 {
 	at_the_end = end_fork;
-	used_before = used_pages();
+	note_what_is_used();
 	make_parent();
 	spawn_in(1u << 0, "forks", fork_parent);
 	spawn_in(1u << 1, "writes", write_around_fork);
@@ -233,7 +210,7 @@ static void end_outside(void)
 static void setup_outside(void)
 {
 	at_the_end = end_outside;
-	used_before = used_pages();
+	note_what_is_used();
 	make_parent();
 	spawn_in(1u << 0, "forks", fork_and_look);
 	spawn_in(1u << 1, "writes", write_from_outside);
@@ -285,7 +262,7 @@ static void end_unmap(void)
 static void setup_unmap(void)
 {
 	at_the_end = end_unmap;
-	used_before = used_pages();
+	note_what_is_used();
 	make_parent();
 	map_page(parent, B);
 	spawn_in(1u << 0, "unmaps", unmap_and_reuse);
@@ -326,7 +303,7 @@ static void write_twice(void *arg)
 static void setup_protect(void)
 {
 	at_the_end = end_unmap;
-	used_before = used_pages();
+	note_what_is_used();
 	make_parent();
 	spawn_in(1u << 0, "protects", protect_page);
 	spawn_in(1u << 1, "writes", write_twice);
@@ -370,7 +347,7 @@ static void fork_write_in_child(void *arg)
 static void setup_storm(void)
 {
 	at_the_end = end_unmap;
-	used_before = used_pages();
+	note_what_is_used();
 	make_parent();
 	spawn_in(1u << 0, "drops", fork_and_drop);
 	spawn_in(1u << 1, "child", fork_write_in_child);
@@ -452,7 +429,7 @@ static void end_large_copy(void)
 static void setup_large_copy(void)
 {
 	at_the_end = end_large_copy;
-	used_before = used_pages();
+	note_what_is_used();
 	make_large_parent();
 	HOST_EXPECT(space_fork(parent, &child) == 0);
 	spawn_in(1u << 0, "first", write_large_first);
@@ -496,7 +473,7 @@ static void end_large_fork(void)
 static void setup_large_fork(void)
 {
 	at_the_end = end_large_fork;
-	used_before = used_pages();
+	note_what_is_used();
 	make_large_parent();
 	spawn_in(1u << 0, "forks", fork_large);
 	spawn_in(1u << 1, "writes", write_around_large_fork);
@@ -534,7 +511,7 @@ static void write_what_is_cut(void *arg)
 static void setup_large_cut(void)
 {
 	at_the_end = end_unmap;
-	used_before = used_pages();
+	note_what_is_used();
 	make_large_parent();
 	spawn_in(1u << 0, "cuts", cut_large);
 	spawn_in(1u << 1, "writes", write_what_is_cut);
@@ -572,7 +549,7 @@ static void fork_large_write_in_child(void *arg)
 static void setup_large_storm(void)
 {
 	at_the_end = end_unmap;
-	used_before = used_pages();
+	note_what_is_used();
 	make_large_parent();
 	spawn_in(1u << 0, "drops", fork_large_and_drop);
 	spawn_in(1u << 1, "child", fork_large_write_in_child);

@@ -83,3 +83,31 @@ void store(uint64_t address, uint32_t value)
 {
 	HOST_EXPECT(user_store32(user_addr(address), value) == 0);
 }
+
+uint32_t look(struct space *space, uint64_t address)
+{
+	uint32_t value;
+
+	HOST_EXPECT(space_read(space, address, &value, sizeof(value)) == sizeof(value));
+	return value;
+}
+
+static uint64_t used_before;
+
+static uint64_t used_pages(void)
+{
+	struct page_stats s;
+
+	page_stats_get(&s);
+	return s.anon + s.table + s.cache;
+}
+
+void note_what_is_used(void)
+{
+	used_before = used_pages();
+}
+
+void check_nothing_left(void)
+{
+	HOST_EXPECT(used_pages() == used_before);
+}

@@ -34,7 +34,6 @@
 static struct space *space, *child;
 static struct object file;
 static uint32_t programs, disk;
-static uint64_t used_before;
 
 static int read_page(struct object *o, struct page *page)
 {
@@ -51,14 +50,6 @@ static int write_page(struct object *o, struct page *page, size_t bytes)
 
 static const struct object_ops file_ops = { .read_page = read_page, .write_page = write_page };
 
-static uint64_t used_pages(void)
-{
-	struct page_stats s;
-
-	page_stats_get(&s);
-	return s.anon + s.table + s.cache;
-}
-
 static void start(uint32_t sharing)
 {
 	struct area what = { .start = A, .end = A + PAGE_SIZE, .object = &file,
@@ -66,7 +57,7 @@ static void start(uint32_t sharing)
 
 	programs = 0;
 	disk = FILE_VALUE;
-	used_before = used_pages();
+	note_what_is_used();
 	object_init(&file, &file_ops);
 	file.size_bytes = PAGE_SIZE;
 	space = space_create();
@@ -85,7 +76,7 @@ static void leave(void (*at_the_end)(void))
 	space_put(space);
 	object_fini(&file);
 	page_drain_caches();
-	HOST_EXPECT(used_pages() == used_before);
+	check_nothing_left();
 }
 
 static void spawn(uint32_t cpu, void (*entry)(void *arg))

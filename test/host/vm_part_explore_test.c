@@ -32,29 +32,6 @@
 
 static struct space *parent, *child;
 static uint32_t programs;
-static uint64_t used_before;
-
-static uint64_t used_pages(void)
-{
-	struct page_stats s;
-
-	page_stats_get(&s);
-	return s.anon + s.table + s.cache;
-}
-
-static void check_nothing_left(void)
-{
-	HOST_EXPECT(used_pages() == used_before);
-}
-
-static uint32_t look(struct space *s, uint64_t address)
-{
-	uint32_t value;
-
-	HOST_EXPECT(space_read(s, address, &value, sizeof(value)) == sizeof(value));
-	return value;
-}
-
 static void set(struct space *s, uint64_t address, uint32_t value)
 {
 	HOST_EXPECT(space_write(s, address, &value, sizeof(value), false) == sizeof(value));
@@ -66,7 +43,7 @@ static void make_spaces(void)
 	struct area what = { .start = A, .end = GROUP(GROUPS),
 			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE };
 
-	used_before = used_pages();
+	note_what_is_used();
 	programs = 0;
 	parent = space_create();
 	HOST_EXPECT(parent != NULL && space_map(parent, &what, MAP_AT) == 0);
