@@ -137,10 +137,10 @@ static void show_causes(bool quick)
 		  "stuck (%llu in a row)", (unsigned long long)o.child_barren);
 }
 
-/* Long enough for two looks of the monitor's, half a second apart. */
+/* Until the monitor names the child, the second thread: the parent is stuck as well. */
 static void show_name(void)
 {
-	const struct outcome o = with(LOAD " headway=off", "dispatched 80 times", false);
+	const struct outcome o = with(LOAD " headway=off", "; thread 2 at 10000018, ", false);
 
 	lab_check(o.named != 0, "the monitor names the child: no_headway, thread %llu at "
 		  "10000018", (unsigned long long)o.child);

@@ -3,8 +3,8 @@
  * promise:
  *
  *  - no headway: the slice's end was refused (sched/switch.c; with headway=off, should have been)
- *    several times between the looks, for each dispatch at least once, and the thread returned to
- *    one address only;
+ *    several times between the looks, for each dispatch at least once but for the one that the
+ *    monitor itself may have ended, and the thread returned to one address only;
  *  - waits: runnable and not run for MONITOR_WAIT_NS, and not run between the looks;
  *  - lost wake-up: whether a sleeper's own condition is true only the sleeper can tell, but four
  *    conditions that end a sleep are the scheduler's own, and are looked at anew here: a token that
@@ -76,7 +76,8 @@ bool monitor_judge(const struct monitor_look *before, const struct monitor_look 
 
 	if (before->id != now->id)
 		return false;
-	if (stalls >= MONITOR_STALLS && stalls >= dispatches && before->user_pc == now->user_pc &&
+	if (stalls >= MONITOR_STALLS && stalls + 1 >= dispatches &&
+	    before->user_pc == now->user_pc &&
 	    before->voluntary_switches == now->voluntary_switches)
 		return conclude(out, FINDING_NO_HEADWAY,
 				"each slice ends where it began: the timer is pending at the "

@@ -133,6 +133,19 @@ TEST(no_headway_with_the_invariant_off)
 	now.stalls = 2;
 	CHECK(!judged());
 	before.stalls = 0;
+	now.stalls = 38;
+	CHECK(!judged());
+}
+
+/* The monitor's own turn ended one of the dispatches before its timer did. */
+TEST(no_headway_but_for_the_monitors_turn)
+{
+	fabricate();
+	before.state = now.state = THREAD_RUNNABLE;
+	before.stalls = 20;
 	now.stalls = 39;
+	now.dispatches += 20;
+	CHECK(judged() && verdict.kind == FINDING_NO_HEADWAY);
+	now.dispatches++;
 	CHECK(!judged());
 }
