@@ -100,12 +100,28 @@ static unsigned int part_count(const struct explore_options *o)
 	return o->replay ? 1 : o->quick ? QUICK_PARTS : PARTS;
 }
 
-/* The command of the machine that goes through a part. */
+/* The first process's arguments; they stand on the kernel's command line. */
+static char *explorer_words(const struct explore_options *o, unsigned int part)
+{
+	unsigned int pairs = o->bound == 1 ? 0 : o->pairs ? o->pairs :
+			     o->quick ? QUICK_PAIRS : FULL_PAIRS;
+	char *words = text_format("--shard %u/%u --stride %u --budget %u", part, part_count(o),
+				  o->quick ? QUICK_STRIDE : 1, pairs);
+
+	if (o->replay)
+		words = text_format("%s --replay %s", words, o->replay);
+	for (size_t i = 0; i < o->scenarios.count; i++)
+		words = text_format("%s %s", words, o->scenarios.items[i]);
+	return words;
+}
+
+/*
+ * The command of the machine that goes through a part. The explorer is its first process, before
+ * the launcher's command can come, which only shows what was found.
+ */
 static void part_command(struct strings *command, const struct explore_options *o,
 			 unsigned int part)
 {
-	unsigned int pairs = o->quick ? QUICK_PAIRS : FULL_PAIRS;
-
 	strings_addf(command, "%s/launcher/tine", output_directory());
 	strings_add(command, "run");
 	strings_add(command, "--icount");
@@ -115,24 +131,12 @@ static void part_command(struct strings *command, const struct explore_options *
 	strings_addf(command, "%u", o->quick ? QUICK_LIMIT_SECONDS : LIMIT_SECONDS);
 	strings_add(command, "--append");
 	/* The monitor's looks would fall into other schedules each time. */
-	strings_add(command, "explore nomonitor");
+	strings_addf(command, "explore nomonitor init=\"/lab/explore %s\"",
+		     explorer_words(o, part));
 	strings_add(command, "--");
-	strings_add(command, "/lab/explore");
-	strings_add(command, "--shard");
-	strings_addf(command, "%u/%u", part, part_count(o));
-	strings_add(command, "--stride");
-	strings_addf(command, "%u", o->quick ? QUICK_STRIDE : 1);
-	strings_add(command, "--budget");
-	if (o->bound == 1)
-		strings_add(command, "0");
-	else
-		strings_addf(command, "%u", o->pairs ? o->pairs : pairs);
-	if (o->replay) {
-		strings_add(command, "--replay");
-		strings_add(command, o->replay);
-	}
-	for (size_t i = 0; i < o->scenarios.count; i++)
-		strings_add(command, o->scenarios.items[i]);
+	strings_add(command, "cat");
+	strings_add(command, "/explored");
+	strings_add(command, "/explored.whole");
 }
 
 struct part {

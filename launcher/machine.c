@@ -130,7 +130,11 @@ static void add_processors(struct strings *command, const struct options *option
 	}
 }
 
-/* A virtio device in the form that the machine has a bus for. */
+/*
+ * A virtio device in the form that the machine has a bus for. What the guest tells it is usually
+ * done by another thread of the emulator, when the host lets it: with instructions as the clock, by
+ * the processor that tells it, at once.
+ */
 static void add_virtio(struct strings *command, const struct options *options, const char *name,
 		       const char *settings)
 {
@@ -139,6 +143,10 @@ static void add_virtio(struct strings *command, const struct options *options, c
 	strings_add(command, "-device");
 	strings_addf(command, "%s-%s%s%s", name, mmio ? "device" : "pci",
 		     mmio ? "" : ",disable-legacy=on", settings);
+	if (!options->icount)
+		return;
+	strings_add(command, "-global");
+	strings_addf(command, mmio ? "virtio-mmio.ioeventfd=off" : "%s-pci.ioeventfd=off", name);
 }
 
 static void add_devices(struct strings *command, const struct options *options,

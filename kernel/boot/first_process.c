@@ -2,7 +2,8 @@
  * The last step of the boot: a root file system, what the boot loader brought in it, and PID 1.
  *
  * init=PATH names the program, /init without it; what stands behind `--` on the command line are
- * its arguments.
+ * its arguments. init="PATH ARGUMENT..." is for whom words behind `--` do not serve: an emulator
+ * that appends words for the kernel.
  */
 #include "boot/boot_internal.h"
 #include "core/assert.h"
@@ -17,7 +18,7 @@
 #define ARGUMENTS_MAX 64
 
 static const char *arguments[ARGUMENTS_MAX + 2];
-static char argument_text[2048];
+static char program_text[2048], argument_text[2048];
 static const char *const environment[] = { "HOME=/", "TERM=linux",
 	"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", NULL };
 
@@ -36,29 +37,33 @@ void root_mount(void)
 	path_put(&root);
 }
 
-static void arguments_split(const char *program)
+/* Returns how many there are then. */
+static unsigned int arguments_add(unsigned int n, const char *text, char *buffer, size_t size)
 {
-	const char *text = cmdline_rest();
-	unsigned int n = 0;
 	struct words cursor;
 	struct word word;
 
-	arguments[n++] = program;
-	if (text != NULL)
-		words_init(&cursor, text, strlen(text), argument_text, sizeof(argument_text));
-	while (text != NULL && n <= ARGUMENTS_MAX && words_next(&cursor, &word)) {
+	words_init(&cursor, text, strlen(text), buffer, size);
+	while (n <= ARGUMENTS_MAX && words_next(&cursor, &word)) {
 		/* A word here is a word: the splitter's cut at '=' is undone. */
 		if (word.value != NULL)
 			((char *)word.value)[-1] = '=';
 		arguments[n++] = word.name;
 	}
+	return n;
 }
 
 void first_process_prepare(void)
 {
-	const char *program = cmdline_get("init");
+	const char *program = cmdline_get("init"), *rest = cmdline_rest();
+	unsigned int n = 0;
 
-	arguments_split(program != NULL ? program : "/init");
+	if (program != NULL)
+		n = arguments_add(0, program, program_text, sizeof(program_text));
+	if (n == 0)
+		arguments[n++] = "/init";
+	if (rest != NULL)
+		(void)arguments_add(n, rest, argument_text, sizeof(argument_text));
 }
 
 void first_process_start(void)

@@ -73,6 +73,14 @@ void sweep(const struct scenario *s, const struct options *o);
 void explore_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void fatal(const char *what);
 
+/*
+ * first.c. Returns in a child that is the watcher, its output a file; when it has ended the first
+ * process becomes init. EXPLORE_REPORT has what was said, and EXPLORE_WHOLE is there if all was.
+ */
+void first_process(void);
+#define EXPLORE_REPORT "/explored"
+#define EXPLORE_WHOLE "/explored.whole"
+
 /* --- partner.c ------------------------------------------------------------------------- */
 
 /* Memory that children share, too. */
