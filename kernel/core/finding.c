@@ -12,7 +12,7 @@
 #define KEPT 64
 
 static const struct { const char *name, *evidence[2]; } kinds[FINDING_KINDS] = {
-	[FINDING_NO_HEADWAY] = { "no_headway", { "stalls", "dispatches" } },
+	[FINDING_NO_HEADWAY] = { "no_headway", { "at_once", "dispatches" } },
 	[FINDING_WAITS] = { "waits", { "waited_ns", "behind_thread" } },
 	[FINDING_FAULT_LOOP] = { "fault_loop", { "address", "faults" } },
 	[FINDING_IRQ_STORM] = { "irq_storm", { "vector", "in_window" } },

@@ -36,7 +36,7 @@ static void look_at(struct task *task, struct monitor_look *out)
 		.pending_signal = read_once(t->pending_signal),
 		.pending_kill = read_once(t->pending_kill),
 		.dispatches = read_once(t->headway.dispatches),
-		.stalls = read_once(t->headway.stalls) + read_once(t->headway.barren),
+		.at_once = read_once(t->headway.at_once),
 		.voluntary_switches = t->voluntary_switches,
 		.user_pc = read_once(t->user_pc),
 		.runnable_since_ns = read_once(t->runnable_since_ns),

@@ -2,9 +2,9 @@
  * The monitor's rules. Each names a state that the kernel's own rules exclude, or a bound that they
  * promise:
  *
- *  - no headway: the slice's end was refused (sched/switch.c; with headway=off, should have been)
- *    several times between the looks, for each dispatch at least once but for the one that the
- *    monitor itself may have ended, and the thread returned to one address only;
+ *  - no headway: a slice ended with the return to user mode itself, before an instruction retired
+ *    (sched/switch.c), several times between the looks, for each dispatch at least once but for the
+ *    one that the monitor itself may have ended, and the thread returned to one address only;
  *  - waits: runnable and not run for MONITOR_WAIT_NS, and not run between the looks;
  *  - lost wake-up: whether a sleeper's own condition is true only the sleeper can tell, but four
  *    conditions that end a sleep are the scheduler's own, and are looked at anew here: a token that
@@ -71,17 +71,17 @@ static bool judge_waiter(const struct monitor_look *before, const struct monitor
 bool monitor_judge(const struct monitor_look *before, const struct monitor_look *now,
 		   struct monitor_verdict *out)
 {
-	uint64_t stalls = now->stalls > before->stalls ? now->stalls - before->stalls : 0;
+	uint64_t at_once = now->at_once - before->at_once;
 	uint64_t dispatches = now->dispatches - before->dispatches;
 
 	if (before->id != now->id)
 		return false;
-	if (stalls >= MONITOR_STALLS && stalls + 1 >= dispatches &&
+	if (at_once >= MONITOR_AT_ONCE && at_once + 1 >= dispatches &&
 	    before->user_pc == now->user_pc &&
 	    before->voluntary_switches == now->voluntary_switches)
 		return conclude(out, FINDING_NO_HEADWAY,
 				"each slice ends where it began: the timer is pending at the "
-				"return, or an instruction jumps to itself", stalls, dispatches);
+				"return", at_once, dispatches);
 	/* It ran between the looks: neither waits nor sleeps through both. */
 	if (dispatches != 0 || now->on_cpu)
 		return false;

@@ -11,14 +11,13 @@
 #define MONITOR_WAIT_NS (2 * 1000000000ULL)
 /* A sleeper whose deadline has passed, or whose signal is pending, is gone by then. */
 #define MONITOR_WAKE_NS (1 * 1000000000ULL)
-#define MONITOR_STALLS 3u
+#define MONITOR_AT_ONCE 3u
 
 struct monitor_look {
 	uint32_t id;
 	uint8_t state, wait_mode;
 	bool on_cpu, on_queue, woken, pending_signal, pending_kill;
-	uint64_t dispatches, voluntary_switches;
-	uint64_t stalls;		/* and barren dispatches, which may begin anew at 0 */
+	uint64_t dispatches, voluntary_switches, at_once;
 	uint64_t user_pc;
 	uint64_t runnable_since_ns;
 	uint64_t wait_deadline_ns;	/* TIME_NEVER: sleeps without one */

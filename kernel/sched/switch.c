@@ -308,6 +308,7 @@ void sched_ipi(void)
 
 #define REFUSALS_MAX 2u
 #define BARREN_FIRST_LOGGED 10u
+#define AT_ONCE_NS (500 * NSEC_PER_USEC)
 
 /*
  * headway=off, the lab's: every expiry switches a user thread, as in the kernel of the report. One
@@ -336,12 +337,24 @@ static bool has_moved(struct thread *t, uint64_t pc, uint64_t sum)
 	return moved;
 }
 
+/*
+ * For the monitor. Time proves nothing about what has retired, but who was in user mode for long
+ * and is where it began has a loop whose registers repeat, and no timer pending at the return.
+ */
+static void note_at_once(struct thread *t, bool from_user)
+{
+	if (!from_user || clock_ns() - t->user_since_ns < AT_ONCE_NS)
+		t->headway.at_once++;
+}
+
 bool headway_slice_may_switch(struct thread *t, uint64_t pc, uint64_t sum, bool from_user)
 {
 	bool moved = from_user ? has_moved(t, pc, sum) : t->user_entered != 0;
 
 	if (unlikely(headway_is_off) && t->space != NULL) {
 		headway_watch(t, pc, moved);
+		if (!moved)
+			note_at_once(t, from_user);
 		t->kept_over_switch = from_user;
 		return true;
 	}
@@ -350,10 +363,12 @@ bool headway_slice_may_switch(struct thread *t, uint64_t pc, uint64_t sum, bool 
 		return true;
 	}
 	t->refusals++;
-	if (from_user)
+	if (from_user) {
 		t->headway.stalls++;
-	else
+		note_at_once(t, true);
+	} else {
 		t->headway.deferrals++;
+	}
 	cpu_self()->need_resched = 0;
 	t->slice_end_ns = clock_ns() + (thread_slice_ns(t) << (2 * t->refusals));
 	if (!from_user) {
@@ -387,8 +402,10 @@ static uint64_t slice_deadline(struct runqueue *rq)
 
 	/* The first return to user mode after the switch: the slice begins now, also when nobody
 	 * waits for its end yet. */
-	if (t->user_entered == 0)
-		t->slice_end_ns = clock_ns() + thread_slice_ns(t);
+	if (t->user_entered == 0) {
+		t->user_since_ns = clock_ns();
+		t->slice_end_ns = t->user_since_ns + thread_slice_ns(t);
+	}
 	return read_once(rq->queued) == 0 ? TIME_NEVER : t->slice_end_ns;
 }
 

@@ -24,6 +24,7 @@ struct headway {			/* design chapter 5, [o] unless noted */
 	uint64_t stalls;		/* slice expiries refused: no user instruction yet */
 	uint64_t deferrals;		/* slice expiries put off once in kernel mode */
 	uint64_t barren;		/* headway=off: dispatches in a row that retired nothing */
+	uint64_t at_once;		/* expiries that came with the return, in vain */
 	uint64_t longest_wait_ns;	/* runnable to running */
 	uint64_t user_ns, system_ns;
 };
@@ -66,6 +67,7 @@ struct thread {
 	uint64_t user_entered;		/* returns to user since switch-in: the headway invariant */
 	uint64_t user_pc;		/* [o] where the last of them went (sched/headway.h), or
 					 * the first is to go */
+	uint64_t user_since_ns;		/* [o] the first of them */
 	uint32_t refusals;		/* [o] slice expiries refused since switch-in */
 	/* [o] What it went back to user mode with after a slice's end: sched/switch.c */
 	uint64_t kept_pc, kept_sum;

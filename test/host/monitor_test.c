@@ -21,7 +21,7 @@ static void fabricate(void)
 {
 	before = (struct monitor_look){
 		.id = 7, .state = THREAD_SLEEPING, .wait_mode = WAIT_INTERRUPTIBLE,
-		.dispatches = 20, .stalls = 1, .voluntary_switches = 9, .user_pc = 0x401000,
+		.dispatches = 20, .at_once = 1, .voluntary_switches = 9, .user_pc = 0x401000,
 		.runnable_since_ns = 90 * S, .wait_deadline_ns = TIME_NEVER, .at_ns = 100 * S,
 		.behind = 8,
 	};
@@ -104,36 +104,17 @@ TEST(no_headway)
 {
 	fabricate();
 	before.state = now.state = THREAD_RUNNABLE;
-	now.stalls += MONITOR_STALLS;
+	now.at_once += MONITOR_AT_ONCE;
 	now.dispatches += 3;
 	CHECK(judged() && verdict.kind == FINDING_NO_HEADWAY);
-	CHECK(verdict.evidence[0] == MONITOR_STALLS && verdict.evidence[1] == 3);
+	CHECK(verdict.evidence[0] == MONITOR_AT_ONCE && verdict.evidence[1] == 3);
 	now.user_pc += 2;		/* it got somewhere */
 	CHECK(!judged());
 	now.user_pc -= 2;
 	now.dispatches += 9;		/* most of them came to their end */
 	CHECK(!judged());
 	now.dispatches -= 9;
-	now.stalls = before.stalls + MONITOR_STALLS - 1;
-	CHECK(!judged());
-}
-
-/* headway=off: dispatches that retired nothing count as stalls (proc/monitor.c adds them up). */
-TEST(no_headway_with_the_invariant_off)
-{
-	fabricate();
-	before.state = now.state = THREAD_RUNNABLE;
-	before.stalls = 0;
-	now.stalls = 40;
-	now.dispatches += 40;
-	CHECK(judged() && verdict.kind == FINDING_NO_HEADWAY);
-	CHECK(verdict.evidence[0] == 40 && verdict.evidence[1] == 40);
-	/* It moved, and the count began anew: fewer than before, or than dispatches. */
-	before.stalls = 40;
-	now.stalls = 2;
-	CHECK(!judged());
-	before.stalls = 0;
-	now.stalls = 38;
+	now.at_once = before.at_once + MONITOR_AT_ONCE - 1;
 	CHECK(!judged());
 }
 
@@ -142,8 +123,8 @@ TEST(no_headway_but_for_the_monitors_turn)
 {
 	fabricate();
 	before.state = now.state = THREAD_RUNNABLE;
-	before.stalls = 20;
-	now.stalls = 39;
+	before.at_once = 20;
+	now.at_once = 39;
 	now.dispatches += 20;
 	CHECK(judged() && verdict.kind == FINDING_NO_HEADWAY);
 	now.dispatches++;

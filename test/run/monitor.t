@@ -54,10 +54,18 @@ is $r->{status}, 0, 'a child behind a real-time thread: status';
 my ($spinner, $child) = $r->{out} =~ /^spinner (\d+) child (\d+)$/m or diag $r->{out} . $r->{err};
 named($r, 'waits', $child, qr/[0-9a-f]+/, qr/waited_ns=\S+ behind_thread=\S*${\sprintf '%x', $spinner}/, 'runnable behind a real-time thread');
 
-$r = stuck_counted('jumps');
-is $r->{status}, 0, 'an instruction that jumps to itself: status';
+# An instruction that jumps to itself, and a tick that is pending at each return to it (headway.md): nothing ever retires.
+$r = stuck('jumps', '--smp', 1, '--append', 'timer=pit hz=200 sched=rr log=sync baud=115200');
+is $r->{status}, 0, 'a tick at each return: status';
 ($child, my $jump) = $r->{out} =~ /^child (\d+) jump 0x([0-9a-f]+)$/m or diag $r->{out} . $r->{err};
-named($r, 'no_headway', $child, $jump, 'stalls=', 'each slice ends where it began');
+named($r, 'no_headway', $child, $jump, 'at_once=', 'each slice ends where it began');
+
+# The same instruction where slices are whole, and a loop whose registers repeat, are busy programs.
+for my $case ([ 'counted', stuck_counted('jumps') ], [ 'timed', stuck('jumps', '--smp', 1) ]) {
+	my ($how, $busy) = @$case;
+	is $busy->{status}, 0, "whole slices, $how: status";
+	unlike $busy->{out}, qr/^no_headway /m, "whole slices, $how: not called stuck";
+}
 
 # A kernel that loses wake-ups on purpose, and the same program on one that does not.
 $r = stuck('lost', '--append', 'wake=lost');
