@@ -110,6 +110,40 @@ TEST(one_shot_slices_never_stall)
 	explore_once(&s);
 }
 
+/* --- a slice begins at the first return ------------------------------------------------------ */
+
+/* What it does in the kernel takes longer than a slice, and nobody waits meanwhile. */
+static void late(void *arg)
+{
+	struct thread *t = thread_current();
+	uint64_t begin;
+
+	host_burn(10 * MS);
+	begin = clock_ns();
+	host_user_run(1 * MS);
+	HOST_EXPECT(t->slice_end_ns >= begin + thread_slice_ns(t));
+	done++;
+}
+
+static void setup_late(void)
+{
+	done = 0;
+	host_spawn(1u << 0, "late", late, NULL);
+}
+
+static void check_late(void)
+{
+	HOST_EXPECT(done == 1);
+}
+
+TEST(a_slice_is_whole_though_nobody_waited_at_its_begin)
+{
+	const struct scenario s = { "late", setup_late, check_late, LIMIT_NS };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
 /* --- a loop that is always met at its head does not keep the processor longer ----------------- */
 
 static void loop(void *arg)
@@ -147,6 +181,8 @@ TEST(registers_tell_a_loop_from_nothing)
 static void spin(void *arg)
 {
 	host_user_spin(200 * MS);
+	/* It was in user mode for long: no case for the monitor. */
+	HOST_EXPECT(thread_current()->headway.at_once == 0);
 	stalls += thread_current()->headway.stalls;
 	dispatches += thread_current()->headway.dispatches;
 	done++;
