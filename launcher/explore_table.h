@@ -20,6 +20,12 @@ struct explore_outcome {
 	unsigned long count;
 };
 
+/* All violations of a scenario, those that are not told one by one among them. */
+struct explore_total {
+	char scenario[32];
+	unsigned long violations;
+};
+
 /* Of which space it is which share: `index` of `count`. */
 struct explore_share {
 	unsigned int index, count;
@@ -30,8 +36,9 @@ struct explore_table {
 	struct explore_share share;		/* the last that was read */
 	struct explore_row *rows;
 	struct explore_outcome *outcomes;
+	struct explore_total *totals;
 	char **violations;			/* "SCHEDULE places :: what" */
-	size_t row_count, outcome_count, violation_count;
+	size_t row_count, outcome_count, total_count, violation_count;
 	size_t ended;				/* scenarios that were gone through */
 };
 
@@ -40,9 +47,11 @@ bool explore_table_line(struct explore_table *table, const char *line);
 /* Adds what explore_table_json() wrote; false: the file is none. */
 bool explore_table_read(struct explore_table *table, FILE *in);
 void explore_table_json(const struct explore_table *table, FILE *out);
-/*
- * Prints it; symbols may be NULL. True when nothing is wrong with it; of a whole space, also that
- * each outcome which must be seen was.
- */
-bool explore_table_print(const struct explore_table *table, bool whole,
-			 const struct symbols *symbols);
+
+struct explore_view {
+	bool whole;			/* all of a space: what must be seen must be in it */
+	bool verbose;			/* a line for each kind of schedule, not for each scenario */
+	const struct symbols *symbols;	/* may be NULL */
+};
+/* True when nothing is wrong with it. */
+bool explore_table_print(const struct explore_table *table, const struct explore_view *view);

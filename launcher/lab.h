@@ -12,8 +12,9 @@
 
 struct lab_command {
 	const char *name;
-	int (*run)(int argc, char **argv);	/* argv[0] is the name */
 	const char *help;			/* one line */
+	int (*run)(int argc, char **argv);	/* argv[0] is the name */
+	const char *usage, *about;		/* of --help; NULL: run answers it itself */
 };
 
 /* `tine lab NAME [ARG...]`; argv[0] is "lab". */
@@ -50,7 +51,7 @@ struct lab_result {
 void lab_run(const struct lab_machine *machine, struct lab_result *result);
 /* The same from an ISO in Bochs: what the command says stands in the log. Status 0: it ended. */
 void lab_run_bochs(const struct lab_machine *machine, struct lab_result *result);
-/* True when the command's arguments ask for less: --quick leaves Bochs and repetitions out. */
+/* True when the command's arguments ask for less (--quick). Any other is an error. */
 bool lab_is_quick(int argc, char **argv);
 /* The whole of a file, NULL when it cannot be read. */
 char *lab_read_file(const char *path);

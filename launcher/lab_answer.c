@@ -61,11 +61,11 @@ void lab_show_end(const char *log)
 
 bool lab_is_quick(int argc, char **argv)
 {
-	if (argc == 1)
-		return false;
-	if (argc == 2 && strcmp(argv[1], "--quick") == 0)
-		return true;
-	die(STATUS_USAGE, "lab %s %s: only --quick is known", argv[0], argv[1]);
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--quick") != 0)
+			die(STATUS_USAGE, "lab %s: %s: not known; see ./tine lab %s --help",
+			    argv[0], argv[i], argv[0]);
+	return argc > 1;
 }
 
 char *lab_line(char **text)

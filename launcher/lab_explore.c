@@ -34,22 +34,35 @@
 
 struct explore_options {
 	unsigned int shard, shards, jobs, bound;
-	bool quick;
+	bool quick, verbose, red;
 	unsigned int pairs;
 	const char *json, *replay;
 	struct strings scenarios;
 };
 
+enum { KEY_LIST = 256, KEY_RED };
+
 static const struct argp_option option_list[] = {
 	{ "bound", 'b', "N", 0, "preemptions at most: 1 or 2 (default 2)", 0 },
 	{ "shard", 's', "I/N", 0, "the Ith of N shares of the space, from 0", 0 },
-	{ "quick", 'q', NULL, 0, "a sample of a few minutes", 0 },
+	{ "quick", 'q', NULL, 0, "every 31st boundary and fewer pairs", 0 },
 	{ "pairs", 'p', "N", 0, "pairs of each scenario, about", 0 },
 	{ "jobs", 'j', "N", 0, "machines side by side (default: one a processor)", 0 },
 	{ "json", 'o', "FILE", 0, "the results for a program, and for tine lab merge", 0 },
+	{ "verbose", 'v', NULL, 0, "a line for each kind of schedule", 0 },
 	{ "replay", 'r', "SCHEDULE", 0, "one schedule, as a violation names it", 0 },
-	{ NULL, 0, NULL, 0, NULL, 0 },
+	{ "red", KEY_RED, NULL, 0, "the controls' lost updates count as violations: what one "
+	  "looks like", 0 },
+	{ "list", KEY_LIST, NULL, 0, "the scenarios", 0 },
+	{ "help", '?', NULL, 0, "this", -1 },
+	{ 0 },
 };
+
+static const char about[] =
+	"Preempts scenarios (all, without a name) at every instruction boundary, and at pairs of "
+	"them; doc/headway.md."
+	"\vThe status is 0 when nothing was violated and all that must be seen was, 1 when not, 2 "
+	"when the words make no sense.";
 
 static unsigned int parse_number(const char *text, unsigned int low, unsigned int high)
 {
@@ -59,6 +72,50 @@ static unsigned int parse_number(const char *text, unsigned int low, unsigned in
 	if (*text == '\0' || *end != '\0' || value < low || value > high)
 		die(STATUS_USAGE, "lab explore: %s: not a number from %u to %u", text, low, high);
 	return (unsigned int)value;
+}
+
+static error_t parse_option(int key, char *text, struct argp_state *state);
+static const struct argp argp = {
+	option_list, parse_option, "[SCENARIO...]", about, NULL, NULL, NULL,
+};
+
+/* The explorer's program runs on the host as well, to say what it knows. */
+static char *program(void) { return text_format("%s/user/explore", output_directory()); }
+
+static _Noreturn void show_list(void)
+{
+	char *const path = program(), *argv[] = { path, (char *)"--list", NULL };
+
+	execv(path, argv);
+	die(STATUS_FAILED, "%s: %s", path, strerror(errno));
+}
+
+static error_t parse_other(int key, char *text, struct argp_state *state)
+{
+	struct explore_options *o = state->input;
+
+	switch (key) {
+	case 'v':
+		o->verbose = true;
+		return 0;
+	case KEY_RED:
+		o->red = true;
+		return 0;
+	case KEY_LIST:
+		show_list();
+	case '?':
+		argp_help(&argp, stdout, ARGP_HELP_LONG | ARGP_HELP_USAGE | ARGP_HELP_DOC,
+			  (char *)"tine lab explore");
+		exit(0);
+	case ARGP_KEY_ARG:
+		strings_add(&o->scenarios, text);
+		return 0;
+	case ARGP_KEY_ERROR:
+		die(STATUS_USAGE, "lab explore: %s: unknown option, or its value is missing; "
+		    "see ./tine lab explore --help", state->argv[state->next - 1]);
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
 }
 
 static error_t parse_option(int key, char *text, struct argp_state *state)
@@ -88,11 +145,9 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 	case 'r':
 		o->replay = text;
 		return 0;
-	case ARGP_KEY_ARG:
-		strings_add(&o->scenarios, text);
-		return 0;
+	default:
+		return parse_other(key, text, state);
 	}
-	return ARGP_ERR_UNKNOWN;
 }
 
 static unsigned int part_count(const struct explore_options *o)
@@ -100,19 +155,26 @@ static unsigned int part_count(const struct explore_options *o)
 	return o->replay ? 1 : o->quick ? QUICK_PARTS : PARTS;
 }
 
-/* The first process's arguments; they stand on the kernel's command line. */
-static char *explorer_words(const struct explore_options *o, unsigned int part)
+/* The words that the explorer's program may find wrong. */
+static char *what_to_explore(const struct explore_options *o)
 {
-	unsigned int pairs = o->bound == 1 ? 0 : o->pairs ? o->pairs :
-			     o->quick ? QUICK_PAIRS : FULL_PAIRS;
-	char *words = text_format("--shard %u/%u --stride %u --budget %u", part, part_count(o),
-				  o->quick ? QUICK_STRIDE : 1, pairs);
+	char *words = text_format("%s", o->red ? " --red" : "");
 
 	if (o->replay)
 		words = text_format("%s --replay %s", words, o->replay);
 	for (size_t i = 0; i < o->scenarios.count; i++)
 		words = text_format("%s %s", words, o->scenarios.items[i]);
 	return words;
+}
+
+/* The first process's arguments; they stand on the kernel's command line. */
+static char *explorer_words(const struct explore_options *o, unsigned int part)
+{
+	unsigned int pairs = o->bound == 1 ? 0 : o->pairs ? o->pairs :
+			     o->quick ? QUICK_PAIRS : FULL_PAIRS;
+
+	return text_format("--shard %u/%u --stride %u --budget %u%s", part, part_count(o),
+			   o->quick ? QUICK_STRIDE : 1, pairs, what_to_explore(o));
 }
 
 /*
@@ -236,6 +298,37 @@ static void write_json(const struct explore_table *table, const char *path)
 		die(STATUS_FAILED, "%s: %s", path, strerror(errno));
 }
 
+/* Has the explorer's program look at the words, on the host: what it says ends us. */
+static void check_words(const struct explore_options *o)
+{
+	struct strings command = { 0 };
+	char said[300] = "";
+	FILE *from;
+	pid_t pid;
+	int ends[2], status;
+
+	strings_add(&command, program());
+	strings_add(&command, "--check");
+	strings_add_words(&command, what_to_explore(o));
+	if (pipe2(ends, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		die(STATUS_FAILED, "lab explore: %s", strerror(errno));
+	if (pid == 0) {
+		dup2(ends[1], STDERR_FILENO);
+		execv(command.items[0], command.items);
+		dprintf(STDERR_FILENO, "%s: %s\n", command.items[0], strerror(errno));
+		_exit(STATUS_FAILED);
+	}
+	close(ends[1]);
+	from = fdopen(ends[0], "r");
+	if (from && !fgets(said, sizeof(said), from))
+		said[0] = '\0';
+	if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status))
+		die(STATUS_FAILED, "lab explore: %s was killed", command.items[0]);
+	said[strcspn(said, "\n")] = '\0';
+	if (WEXITSTATUS(status) != 0)
+		die(WEXITSTATUS(status), "lab explore: %s", said);
+}
+
 static struct symbols *kernel_symbols(void)
 {
 	const char *build = getenv("TINE_BUILD");
@@ -249,6 +342,9 @@ static char *space_text(const struct explore_options *o)
 {
 	char *text = text_format("bound %u pairs %u of %u%s", o->bound, o->pairs, part_count(o),
 				 o->quick ? " quick" : "");
+
+	if (o->red)
+		text = text_format("%s red", text);
 
 	for (size_t i = 0; i < o->scenarios.count; i++)
 		text = text_format("%s %s", text, o->scenarios.items[i]);
@@ -268,16 +364,24 @@ static void check_options(struct explore_options *o)
 		    o->quick ? " with --quick" : "");
 }
 
+static int show(const struct explore_table *table, bool whole, bool verbose)
+{
+	const struct explore_view view = {
+		.whole = whole, .verbose = verbose, .symbols = kernel_symbols(),
+	};
+
+	return explore_table_print(table, &view) ? 0 : 1;
+}
+
 int lab_explore(int argc, char **argv)
 {
-	const struct argp argp = { option_list, parse_option, "[SCENARIO...]",
-		"Preempts at every instruction boundary; doc/headway.md.", NULL, NULL, NULL };
 	struct explore_options o = { .shards = 1, .bound = 2 };
 	struct explore_table table = { 0 };
 	bool good;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	argp_parse(&argp, argc, argv, ARGP_IN_ORDER | ARGP_NO_ERRS | ARGP_NO_HELP, NULL, &o);
 	check_options(&o);
+	check_words(&o);
 	table.share = (struct explore_share){ o.shard, o.shards, space_text(&o) };
 	good = run_parts(&o, &table);
 	if (o.json && good)
@@ -288,37 +392,50 @@ int lab_explore(int argc, char **argv)
 		return good && table.violation_count == 0 ? 0 : 1;
 	}
 	/* What must be seen may be in another share; the merge asks for it. */
-	return explore_table_print(&table, o.shards == 1, kernel_symbols()) && good ? 0 : 1;
+	return show(&table, o.shards == 1, o.verbose) == 0 && good ? 0 : 1;
+}
+
+/* Adds a share; `seen` are those that were. */
+static void merge_file(struct explore_table *table, const char *path, bool *seen)
+{
+	const struct explore_share before = table->share;
+	FILE *in = fopen(path, "r");
+
+	if (!in)
+		die(STATUS_USAGE, "%s: %s", path, strerror(errno));
+	if (!explore_table_read(table, in) || table->share.index >= table->share.count ||
+	    table->share.count > PARTS)
+		die(STATUS_USAGE, "%s: not a complete result of tine lab explore", path);
+	if (before.space && (before.count != table->share.count ||
+			     strcmp(before.space, table->share.space)))
+		die(STATUS_USAGE, "%s: a share of another space than those before", path);
+	if (seen[table->share.index])
+		die(STATUS_USAGE, "%s: share %u is there twice", path, table->share.index);
+	seen[table->share.index] = true;
+	fclose(in);
 }
 
 /* Each share of one space once: else the table would say more than was done. */
 int lab_merge(int argc, char **argv)
 {
 	struct explore_table table = { 0 };
-	bool seen[PARTS] = { false };
+	bool seen[PARTS] = { false }, verbose = false;
+	unsigned int files = 0;
 
-	if (argc < 2)
-		die(STATUS_USAGE, "lab merge: needs the JSON files of tine lab explore");
 	for (int i = 1; i < argc; i++) {
-		struct explore_share before = table.share;
-		FILE *in = fopen(argv[i], "r");
-
-		if (!in)
-			die(STATUS_USAGE, "%s: %s", argv[i], strerror(errno));
-		if (!explore_table_read(&table, in) || table.share.index >= table.share.count ||
-		    table.share.count > PARTS)
-			die(STATUS_USAGE, "%s: not a complete result of tine lab explore", argv[i]);
-		if (i > 1 && (before.count != table.share.count ||
-			      strcmp(before.space, table.share.space)))
-			die(STATUS_USAGE, "%s: a share of another space than those before",
-			    argv[i]);
-		if (seen[table.share.index])
-			die(STATUS_USAGE, "%s: share %u is there twice", argv[i],
-			    table.share.index);
-		seen[table.share.index] = true;
-		fclose(in);
+		if (strcmp(argv[i], "--verbose") == 0) {
+			verbose = true;
+			continue;
+		}
+		if (argv[i][0] == '-')
+			die(STATUS_USAGE, "lab merge: %s: unknown option; see ./tine lab merge "
+			    "--help", argv[i]);
+		merge_file(&table, argv[i], seen);
+		files++;
 	}
-	if ((unsigned int)argc - 1 != table.share.count)
-		die(STATUS_USAGE, "lab merge: %d of %u shares", argc - 1, table.share.count);
-	return explore_table_print(&table, true, kernel_symbols()) ? 0 : 1;
+	if (files == 0)
+		die(STATUS_USAGE, "lab merge: needs the JSON files of tine lab explore");
+	if (files != table.share.count)
+		die(STATUS_USAGE, "lab merge: %u of %u shares", files, table.share.count);
+	return show(&table, true, verbose);
 }

@@ -46,7 +46,6 @@ struct scenario {
 
 extern const struct scenario process_scenarios[], ipc_scenarios[], memory_scenarios[],
 	thread_scenarios[];		/* each ends with a name NULL */
-const struct scenario *scenario_find(const char *name, size_t length);
 
 /* --- sweep.c --------------------------------------------------------------------------- */
 
@@ -54,7 +53,14 @@ struct options {
 	unsigned int shard, shards;
 	unsigned long budget;		/* schedules of a scenario's pairs, over all shards */
 	unsigned int stride;		/* of bound 1: 1 visits every boundary */
-	const char *replay;		/* KIND:n or KIND:n,m */
+	const char *replay;		/* SCENARIO:KIND:n or SCENARIO:KIND:n,m */
+	bool red;			/* what must be seen counts as a violation */
+	bool check;			/* look at the words, explore nothing */
+};
+
+struct schedule {
+	const struct kind *kind;
+	unsigned int n, m;
 };
 
 #define OUTCOMES_MAX 12
@@ -68,6 +74,10 @@ struct progress {
 };
 extern struct progress *progress;
 
+/* Reads "KIND:n" or "KIND:n,m"; false: it is none of the scenario. */
+bool schedule_parse(const struct scenario *s, const char *text, struct schedule *schedule);
+/* The names of its kinds, in one line. */
+const char *schedule_kinds(const struct scenario *s);
 /* Explores one scenario and prints its lines. */
 void sweep(const struct scenario *s, const struct options *o);
 void explore_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

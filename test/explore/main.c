@@ -1,7 +1,12 @@
 /*
  * The explorer's watcher: explores each scenario in a process of its own and sees when that hangs.
  *
- *	explore [--shard I/N] [--budget PAIRS] [--stride K] [--replay SCHEDULE] [SCENARIO...]
+ *	explore [--shard I/N] [--budget PAIRS] [--stride K] [--red] [--check] [--replay SCHEDULE]
+ *		[SCENARIO...]
+ *	explore --list
+ *
+ * --check only looks at the words, and --list tells the scenarios: both on any Linux. A word that
+ * makes no sense is named on standard error, with status 2.
  *
  * Time is the number of instructions, and jumps when all processors are idle: a schedule in which
  * all threads sleep for ever shows at once.
@@ -11,6 +16,7 @@
  */
 #include <fcntl.h>
 #include <getopt.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 
@@ -71,6 +77,17 @@ void fatal(const char *what)
 	_exit(2);
 }
 
+static _Noreturn __attribute__((format(printf, 1, 2))) void usage(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vfprintf(stderr, format, args);
+	va_end(args);
+	fputs("\n", stderr);
+	exit(2);
+}
+
 static const struct scenario *const families[] = {
 	process_scenarios, ipc_scenarios, memory_scenarios, thread_scenarios,
 };
@@ -85,23 +102,14 @@ static const struct scenario *scenario_nth(unsigned int n)
 	return NULL;
 }
 
-static const char *text_name(const char *name, size_t length)
-{
-	static char text[64];
-
-	snprintf(text, sizeof(text), "no scenario %.*s", (int)length, name);
-	return text;
-}
-
-const struct scenario *scenario_find(const char *name, size_t length)
+static const struct scenario *scenario_find(const char *name, size_t length)
 {
 	const struct scenario *s;
 
 	for (unsigned int i = 0; (s = scenario_nth(i)) != NULL; i++)
 		if (strlen(s->name) == length && strncmp(s->name, name, length) == 0)
 			return s;
-	errno = EINVAL;
-	fatal(text_name(name, length));
+	usage("no scenario %.*s; --list names them", (int)length, name);
 }
 
 static void *share(size_t bytes)
@@ -199,6 +207,17 @@ static void list(void)
 	exit(0);
 }
 
+/* Also for numbers that a sign or a rest would make others of. */
+static unsigned int parse_number(const char *option, const char *text)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || value > UINT_MAX)
+		usage("%s %s: not a number", option, text);
+	return (unsigned int)value;
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
 	static const struct option known[] = {
@@ -206,38 +225,53 @@ static void parse(int argc, char **argv, struct options *o)
 		{ "budget", required_argument, NULL, 'b' },
 		{ "stride", required_argument, NULL, 'k' },
 		{ "replay", required_argument, NULL, 'r' },
+		{ "red", no_argument, NULL, 'e' }, { "check", no_argument, NULL, 'c' },
 		{ "list", no_argument, NULL, 'l' }, { NULL, 0, NULL, 0 },
 	};
 	int c;
 
 	while ((c = getopt_long(argc, argv, "", known, NULL)) != -1) {
 		if (c == 's' && sscanf(optarg, "%u/%u", &o->shard, &o->shards) != 2)
-			fatal("--shard");
+			usage("--shard %s: not I/N", optarg);
 		if (c == 'b')
-			o->budget = strtoul(optarg, NULL, 10);
+			o->budget = parse_number("--budget", optarg);
 		if (c == 'k')
-			o->stride = (unsigned int)strtoul(optarg, NULL, 10);
+			o->stride = parse_number("--stride", optarg);
 		if (c == 'r')
 			o->replay = optarg;
+		o->red |= c == 'e';
+		o->check |= c == 'c';
 		if (c == 'l')
 			list();
 		if (c == '?')
 			exit(2);
 	}
 	if (o->shards == 0 || o->shard >= o->shards || o->stride == 0)
-		fatal("options");
+		usage("--shard or --stride makes no sense");
 }
 
-static void replay(struct options *o)
+/* The scenario of a schedule: "SCENARIO:KIND:n[,m]". */
+static const struct scenario *replay_find(const struct options *o)
 {
-	const char *colon = strchr(o->replay, ':');
-	const struct scenario *s;
+	const char *colon = strchrnul(o->replay, ':');
+	const struct scenario *s = scenario_find(o->replay, (size_t)(colon - o->replay));
+	struct schedule schedule;
 
-	if (colon == NULL)
-		fatal("--replay");
-	s = scenario_find(o->replay, (size_t)(colon - o->replay));
-	o->replay = colon + 1;
-	explore_scenario(s, o);
+	if (*colon == '\0' || !schedule_parse(s, colon + 1, &schedule))
+		usage("--replay %s: not SCENARIO:KIND:n,m with a kind of %s (%s)", o->replay,
+		      s->name, schedule_kinds(s));
+	return s;
+}
+
+/* Before any machine is started for it. */
+static void check(int argc, char **argv, const struct options *o)
+{
+	if (o->replay != NULL)
+		replay_find(o);
+	for (int i = optind; i < argc; i++)
+		scenario_find(argv[i], strlen(argv[i]));
+	if (o->check)
+		exit(0);
 }
 
 /* Nobody but who is told to takes the processor from a real-time thread. */
@@ -272,7 +306,10 @@ int main(int argc, char **argv)
 		first_process();
 	watcher = getpid();
 	report = share(sizeof(*report));
+	/* A page that came with a line would look like a leak. */
+	memset(report, 0, sizeof(*report));
 	parse(argc, argv, &o);
+	check(argc, argv, &o);
 	await_quiet();
 	explore_fd = open("/dev/explore", O_RDWR | O_CLOEXEC);
 	if (explore_fd < 0)
@@ -284,7 +321,7 @@ int main(int argc, char **argv)
 	pin(1);
 	round_robin(50);
 	if (o.replay != NULL)
-		replay(&o);
+		explore_scenario(replay_find(&o), &o);
 	for (int i = optind; i < argc; i++)
 		explore_scenario(scenario_find(argv[i], strlen(argv[i])), &o);
 	if (optind == argc && o.replay == NULL)

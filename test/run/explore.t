@@ -1,7 +1,8 @@
 #!/usr/bin/perl
 # Does the explorer's quick form find nothing wrong in any scenario, and does the explorer find an update
 # that is lost without a lock, at every boundary, on one processor and on two? Is the table the same
-# each time, whoever does which part? Does a schedule that it names run again?
+# each time, whoever does which part? Does a schedule that it names run again? Are words that make no sense
+# named, and violations all counted though only the first are told?
 use strict;
 use warnings;
 use FindBin;
@@ -31,6 +32,7 @@ my $quick = "$work/quick.json";
 my $r = lab('explore', '--quick', '--json', $quick);
 is $r->{status}, 0, 'nothing is violated, and all that must be seen was' or diag $r->{out} . $r->{err};
 is scalar(records($quick, type => 'violation')), 0, 'no violation';
+cmp_ok scalar(() = $r->{out} =~ /\n/g), '<=', 40, 'the table fits on a screen';
 my %scenarios = map { $_->{scenario} => 1 } records($quick, type => 'result');
 ok $scenarios{$_}, "$_ was gone through"
 	for qw(fork vfork exec exit-wait cow pipe pipe-2 futex futex-2 signal signal-2 fault thread munmap-2 tick);
@@ -60,6 +62,34 @@ is lab('merge', @parts[0, 0])->{status}, 2, 'nor is one twice';
 
 $r = lab('explore', '--replay', 'control:switch:300,0');
 like $r->{out}, qr/^replay control:switch:300,0 \w+@[0-9a-f]+ thread \d+ :: /, 'one schedule runs again';
-isnt lab('explore', 'nothing-of-that-name')->{status}, 0, 'a scenario that is not there is an error';
+
+# One line and status 2.
+for my $case ([ 'no scenario nothing-such', 'nothing-such' ], [ 'no scenario nothing-such', '--replay', 'nothing-such:switch:1,0' ],
+	      [ 'a kind of fork \(switch, slice, call, pair\)', '--replay', 'fork:bad' ],
+	      [ 'a kind of fork', '--replay', 'fork' ], [ 'a kind of fork', '--replay', 'fork:turn:1,2' ],
+	      [ 'a kind of fork', '--replay', 'fork:switch:0,0' ], [ 'a kind of fork', '--replay', 'fork:switch:-5,0' ],
+	      [ 'a kind of fork', '--replay', 'fork:switch:5,0x' ], [ '--frobnicate', '--frobnicate' ],
+	      [ 'not a number', '--jobs', 'x' ], [ 'not I/N', '--shard', '2/2' ]) {
+	my ($said, @words) = @$case;
+	my $bad = tine('lab', 'explore', @words);
+	is $bad->{status}, 2, "@words: status";
+	like $bad->{err}, qr/\Atine: lab explore: [^\n]*$said[^\n]*\n\z/, "@words: one line";
+	is $bad->{out}, '', "@words: no output";
+}
+
+# The controls' lost updates, taken as violations.
+my $red = lab('explore', '--quick', '--red', '--json', "$work/red.json", 'control');
+is $red->{status}, 1, 'what counts as a violation fails';
+my $told = () = $red->{out} =~ /^violation: control:/mg;
+my ($more) = $red->{out} =~ /^violations: (\d+) more of control, not listed$/m;
+cmp_ok $told, '<=', 8 * 2, 'of each machine at most eight are told';
+cmp_ok $more, '>', 0, 'and how many more there were';
+like $red->{out}, qr/ ${\ ($told + $more)} violations$/m, 'all are counted';
+is((records("$work/red.json", type => 'total', scenario => 'control'))[0]{violations}, $told + $more, 'in the results as well');
+unlike $red->{out}, qr/leak/, 'and telling them leaves nothing behind';
+my ($again) = $red->{out} =~ m{^  \./tine lab (explore --red --replay control:\S+)$}m;
+$r = lab(split ' ', $again);
+is $r->{status}, 1, 'one of them, as the table says to replay it: status';
+like $r->{out}, qr/^violation: control:\S+ .*:: one lost$/m, 'and it is lost again';
 
 done_testing;

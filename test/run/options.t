@@ -75,6 +75,17 @@ cmp_ok $total, '>', 200 << 10, '--memory: and not much less';
 $r = tine('run', '--kernel', kernel(), '--smp', '3', '--', 'grep', '-c', '^processor', '/proc/cpuinfo');
 is $r->{out}, "3\n", '--smp: processors';
 
+for my $name ('report', 'step', 'livelock', 'compare', 'tlb', 'latency', 'trace', 'explore', 'merge') {
+	for my $words ([ '--help' ], [ '--quick', '--help' ]) {
+		my $help = tine('lab', $name, @$words);
+
+		is $help->{status}, 0, "lab $name @$words: status";
+		like $help->{out}, qr/\A[Uu]sage: .*tine lab $name\b.*\n/, "lab $name @$words: usage";
+		like $help->{out}, qr/\bs\b|\bminutes\b/, "lab $name @$words: how long it takes";
+	}
+	refused("lab $name: --frobnicate: ", 'lab', $name, '--frobnicate');
+}
+
 for my $verb ('run', 'test', 'lab', 'bench', 'image') {
 	my $help = tine($verb, '--help');
 
