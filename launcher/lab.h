@@ -63,8 +63,8 @@ void lab_check(bool ok, const char *format, ...) __attribute__((format(printf, 2
 void lab_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Ends the answer; 0 when all checks held. */
 int lab_verdict(const char *format, ...) __attribute__((format(printf, 1, 2)));
-/* Shows the end of a log after a check that failed. */
-void lab_show_end(const char *log);
+/* Shows how a run ended that failed, and the end of what it said, its output or its log. */
+void lab_show_failure(const struct lab_result *result, const char *said);
 
 /* The next line of `*text`, cut out; NULL after the last. Skips empty ones. */
 char *lab_line(char **text);

@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LINES_SHOWN 12
+
 static unsigned int failures;
 
 void lab_check(bool ok, const char *format, ...)
@@ -50,13 +52,20 @@ int lab_verdict(const char *format, ...)
 	return 0;
 }
 
-void lab_show_end(const char *log)
+void lab_show_failure(const struct lab_result *r, const char *said)
 {
-	const char *from = log + strlen(log);
+	const char *from = said + strlen(said), *end;
 
-	for (int lines = 0; from > log && lines < 12; from--)
-		lines += from[-1] == '\n';
-	fprintf(stderr, "%s\n", from);
+	for (int lines = 0; from > said; from--)
+		if (from[-1] == '\n' && from[0] && ++lines == LINES_SHOWN)
+			break;
+	fflush(stdout);
+	fprintf(stderr, "        it ended %s after %.0f s%s\n", r->status < 0 ? "by its time limit" :
+		text_format("with status %d", r->status), r->seconds, *from ? "; the last lines:" : "");
+	for (; *from; from = *end ? end + 1 : end) {
+		end = strchrnul(from, '\n');
+		fprintf(stderr, "        | %.*s\n", (int)(end - from), from);
+	}
 }
 
 bool lab_is_quick(int argc, char **argv)

@@ -14,7 +14,7 @@
 #define ENTRY_FRAME	0x000ffffffffff000ull
 #define ENTRY_ACCESSED	0x60ull			/* and dirty: the processor's */
 #define REGISTERS	23
-#define LINES_SHOWN	12
+#define LINES_SHOWN	4
 
 /* The last fork in the log, which is the program's. */
 struct sides {
@@ -66,7 +66,7 @@ static void take_entry(struct sides *s, const char *line, bool shows)
 	if ((a ^ b) & ~(ENTRY_FRAME | ENTRY_ACCESSED))
 		s->flags_differ++;
 	if (shows)
-		lab_say("        level %u %#014llx parent %#llx child %#llx: %s, held %u and %u "
+		lab_say("        level %u 0x%012llx parent %#llx child %#llx: %s, held %u and %u "
 			"times", level, address, a, b, same ? "same frame" : "own frames",
 			mine, its);
 }
@@ -114,6 +114,10 @@ static char *run(const char *words, struct sides *s, bool shows)
 	lab_say("%s", words);
 	lab_run(&machine, &r);
 	read_sides(r.log, s, shows);
+	if (shows && s->entries > LINES_SHOWN)
+		lab_say("        ... and %u more entries", s->entries - LINES_SHOWN);
+	if (r.status != 0)
+		lab_show_failure(&r, r.out);
 	lab_check(r.status == 0 && s->has_end, "thread %llu forked %llu, both finish",
 		  (unsigned long long)s->parent, (unsigned long long)s->child);
 	lab_check(s->registers == REGISTERS && s->rax_only,

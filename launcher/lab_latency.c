@@ -19,6 +19,10 @@
 #define THREADS_MAX	4096
 #define BUCKETS		10
 #define SLICE_NS	3000000ull
+#define SECONDS		600
+/* Behind a line that takes two ticks little is done in each, and waiting is slow to emulate. */
+#define FORKS		" forks"
+#define SHORT_FORKS	" forks 2000000"
 
 enum row {
 	FORK, SWITCH_CHILD, SWITCH, TIMER_CHILD, TIMER, SLICE_CHILD, SLICE, STEP, WAKE,
@@ -236,7 +240,7 @@ static bool record(const char *words, const char *command, bool traces, uint64_t
 	char path[] = "/tmp/tine-latency-XXXXXX.txt";
 	const int fd = mkstemps(path, 4);
 	const struct lab_machine machine = {
-		.words = words, .icount = true, .seconds = 600, .trace = traces ? path : NULL,
+		.words = words, .icount = true, .seconds = SECONDS, .trace = traces ? path : NULL,
 		.command = command,
 	};
 	struct lab_result r;
@@ -251,7 +255,7 @@ static bool record(const char *words, const char *command, bool traces, uint64_t
 	if (text)
 		read_trace(text);
 	if (r.status != 0)
-		lab_show_end(r.out);
+		lab_show_failure(&r, r.out);
 	*cycles = 0;
 	lab_number(r.out, "call: ", cycles);
 	return r.status == 0 && (text || !traces);
@@ -298,7 +302,7 @@ static void show_ticks(unsigned int rounds)
 {
 	static const enum row list[] = { TIMER_CHILD, TIMER };
 	uint64_t cycles, pending;
-	bool ok = record("trace=16M timer=pit hz=200 sched=rr", program(rounds, " forks"),
+	bool ok = record("trace=16M timer=pit hz=200 sched=rr", program(rounds, FORKS),
 			 true, &cycles);
 
 	show_rows("timer=pit hz=200 sched=rr", list, 2);
@@ -307,7 +311,7 @@ static void show_ticks(unsigned int rounds)
 		  (unsigned long long)least(TIMER));
 	pending = median(TIMER);
 	ok = record("trace=16M timer=pit hz=200 sched=rr log=sync baud=115200",
-		    program(rounds, " forks"), true, &cycles);
+		    program(rounds, SHORT_FORKS), true, &cycles);
 	show_rows("with log=sync baud=115200", list, 2);
 	lab_check(ok && rows[TIMER].count > 0 && median(TIMER) < pending && median(TIMER) < 1000,
 		  "a line slower than the tick: half of the ticks come within %llu of IRETQ, "

@@ -122,7 +122,7 @@ static void run_at(const char *title, const char *rate, uint64_t tick_us)
 		  "a tick takes %.2f ms: %.2f Hz", (double)both.tick_us / 1000,
 		  both.tick_us ? 1e6 / (double)both.tick_us : 0);
 	if (r.status != 0)
-		lab_show_end(r.log);
+		lab_show_failure(&r, r.log);
 }
 
 static void run_in_bochs(void)
@@ -139,7 +139,7 @@ static void run_in_bochs(void)
 	check_both(&r, r.log, &both);
 	if (r.status != 0) {
 		lab_check(false, "Bochs ends by itself: status %d: %s", r.status, r.out);
-		lab_show_end(r.log);
+		lab_show_failure(&r, r.log);
 	}
 }
 

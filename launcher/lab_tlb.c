@@ -79,7 +79,7 @@ static void run_program(const char *where, const char *method,
 		  "%s: tlb=%-7s fork, copies, mmap, mprotect: the program says %lu of %lu right",
 		  where, method, right, cases);
 	if (!verdict || right != cases)
-		lab_show_end(said);
+		lab_show_failure(&r, said);
 }
 
 int lab_tlb(int argc, char **argv)

@@ -228,6 +228,8 @@ int lab_trace(int argc, char **argv)
 	read_window(&w, symbols, steps ? steps : text_format("%s", ""));
 	paired = records && read_records(&w, records);
 	lab_check(r.status == 0, "the program ends well under the emulator's trace");
+	if (r.status != 0)
+		lab_show_failure(&r, r.out);
 	lab_check(w.calls > 0 && w.returns == 2 && w.kernel > 1000 && w.unknown == 0,
 		  "%u instructions from int 0x80 to the child's first, %u in the kernel, all in "
 		  "known functions;\n        %u int 0x80, %u other exceptions and interrupts",

@@ -1,7 +1,7 @@
 /*
  * latency.c - what `tine lab latency` looks at through the flight recorder.
  *
- *	lab-latency [ROUNDS [forks]]
+ *	lab-latency [ROUNDS [forks [COUNTS]]]
  *
  * Forked children and their parent count side by side, so that slices end; then, beside a process
  * that counts, one sleeps for ever other times, so that timers hit anywhere, and two pass a byte to
@@ -19,13 +19,14 @@
 #include <x86intrin.h>
 
 #define CALLS		1000
-#define COUNTS		(10 * 1000 * 1000)	/* instructions: three slices of 1 ns each */
 #define SLEEPS		20
 #define PASSES		20
 
+static int counts = 10 * 1000 * 1000;	/* instructions: three slices of 1 ns each */
+
 static void count(void)
 {
-	for (volatile int i = 0; i < COUNTS / 5; i++) {
+	for (volatile int i = 0; i < counts / 5; i++) {
 	}
 }
 
@@ -105,6 +106,8 @@ int main(int argc, char **argv)
 	const int rounds = argc > 1 ? atoi(argv[1]) : 10;
 	const int forks_only = argc > 2;
 
+	if (argc > 3)
+		counts = atoi(argv[3]);
 	time_calls();
 	for (int i = 0; i < rounds; i++) {
 		fork_and_count();
