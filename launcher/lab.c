@@ -9,49 +9,58 @@
 #include <stdio.h>
 #include <string.h>
 
-#define QUICK	"  --quick    "
+#define APPEND	"  --append   words for the kernel as well: what does the command say of another one?\n"
+#define QUICK	APPEND "  --quick    "
 
 static const struct lab_command commands[] = {
 	{ "report", "the report's program and settings: both sides of fork go on", lab_report,
-	  "[--quick]",
+	  "[--quick] [--append WORDS]",
 	  "Runs the report's program under its settings (a tick of 10 Hz, a line of log at each\n"
 	  "switch, an eager fork): in QEMU, at the rate that its divisor would give, and in Bochs.\n"
-	  QUICK "at 10 Hz in QEMU alone\n" },
+	  QUICK "at 10 Hz in QEMU alone\n"
+	  "Takes up to a minute, with --quick 10 s.\n" },
 	{ "livelock", "the report's failure on purpose, its causes, and the cure", lab_livelock,
-	  "[--quick]",
+	  "[--quick] [--append WORDS]",
 	  "Makes a switch take longer than a tick, with and without the rule of headway, and\n"
 	  "changes one cause at a time.\n"
-	  QUICK "without the flush beside the line, and without counting instructions\n" },
+	  QUICK "without the flush beside the line, and without counting instructions\n"
+	  "Takes half a minute.\n" },
 	{ "step", "each instruction of the child from its debug exception", lab_step,
-	  "[--quick]",
+	  "[--quick] [--append WORDS]",
 	  "Runs the report's forked child under the trap flag, in QEMU and in Bochs.\n"
-	  QUICK "in QEMU alone\n" },
+	  QUICK "in QEMU alone\n"
+	  "Takes 20 s, with --quick 1 s.\n" },
 	{ "latency", "histograms: IRETQ to the timer, wake-ups, switches", lab_latency,
-	  "[--quick]",
+	  "[--quick] [--append WORDS]",
 	  "Reads the flight recorder of runs that count instructions: a forked child's dispatches\n"
 	  "beside all others, the report's machine, and what recording costs.\n"
-	  QUICK "3 rounds of each program, not 10\n" },
+	  QUICK "3 rounds of each program, not 10\n"
+	  "Takes some minutes, with --quick a minute.\n" },
 	{ "tlb", "ways to switch page tables, compared", lab_tlb,
-	  "[--quick]",
+	  "[--quick] [--append WORDS]",
 	  "Times each way to change page tables that the processor has, and runs a program that\n"
 	  "changes mappings under it: in QEMU those it has, in Bochs all four.\n"
-	  QUICK "in QEMU alone\n" },
+	  QUICK "in QEMU alone\n"
+	  "Takes some minutes, with --quick 4 s.\n" },
 	{ "compare", "parent and child after fork: what differs and why", lab_compare,
-	  "[--quick]",
+	  "[--quick] [--append WORDS]",
 	  "Puts both sides of the report's fork side by side at its commit: registers, roots, the\n"
 	  "entries of the tables; then the same with fork=eager.\n"
-	  QUICK "the entries that fork=eager makes are counted, not listed\n" },
+	  QUICK "the entries that fork=eager makes are counted, not listed\n"
+	  "Takes up to 3 s.\n" },
 	{ "explore", "preemption at every instruction boundary of some scenarios", lab_explore,
 	  NULL, NULL },
 	{ "merge", "the table of several shards of explore", lab_merge,
 	  "[--verbose] FILE...",
 	  "Joins what ./tine lab explore --shard I/N --json FILE wrote: all N shares of one space.\n"
-	  "  --verbose  a line for each kind of schedule\n" },
+	  "  --verbose  a line for each kind of schedule\n"
+	  "Takes less than 1 s.\n" },
 	{ "trace", "the emulator's trace of fork beside the kernel's own", lab_trace,
-	  "[--quick]",
+	  "[--quick] [--append WORDS]",
 	  "Has the emulator write each instruction from fork's call to the child's first, and\n"
 	  "compares that with the kernel's events of the same run.\n"
-	  QUICK "the same\n" },
+	  QUICK "the same\n"
+	  "Takes up to a minute.\n" },
 };
 
 static int help(void)

@@ -51,8 +51,10 @@ struct lab_result {
 void lab_run(const struct lab_machine *machine, struct lab_result *result);
 /* The same from an ISO in Bochs: what the command says stands in the log. Status 0: it ended. */
 void lab_run_bochs(const struct lab_machine *machine, struct lab_result *result);
-/* True when the command's arguments ask for less (--quick). Any other is an error. */
+/* Reads a command's arguments: true when they ask for less (--quick). One not known ends us. */
 bool lab_is_quick(int argc, char **argv);
+/* A machine's words with those of --append, whose values are the last and so count. */
+const char *lab_words(const char *words);
 /* The whole of a file, NULL when it cannot be read. */
 char *lab_read_file(const char *path);
 

@@ -68,13 +68,32 @@ void lab_show_failure(const struct lab_result *r, const char *said)
 	}
 }
 
+static const char *more_words = "";
+
 bool lab_is_quick(int argc, char **argv)
 {
-	for (int i = 1; i < argc; i++)
-		if (strcmp(argv[i], "--quick") != 0)
-			die(STATUS_USAGE, "lab %s: %s: not known; see ./tine lab %s --help",
-			    argv[0], argv[i], argv[0]);
-	return argc > 1;
+	bool quick = false;
+
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--quick") == 0)
+			quick = true;
+		else if (strcmp(argv[i], "--append") == 0 && i + 1 < argc)
+			more_words = argv[++i];
+		else
+			die(STATUS_USAGE, "lab %s: %s: not known, or its value is missing; see "
+			    "./tine lab %s --help", argv[0], argv[i], argv[0]);
+	}
+	return quick;
+}
+
+const char *lab_words(const char *words)
+{
+	const char *rest = strstr(words, " -- ");
+
+	if (!rest)
+		rest = words + strlen(words);
+	return text_format("%.*s%s%s%s", (int)(rest - words), words, more_words[0] ? " " : "",
+			   more_words, rest);
 }
 
 char *lab_line(char **text)

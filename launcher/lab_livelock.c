@@ -58,7 +58,7 @@ static void note_line(struct outcome *o, const char *line)
 	if (strstr(line, "(lab-report) ends: ") && lab_number(line, "stalls, ", &n))
 		o->deferrals += n;
 	if (strstr(line, "headway: no_headway: ") && lab_number(line, "; thread ", &thread) &&
-	    thread == o->child && strstr(line, " at 10000018,"))
+	    thread == o->child && strstr(line, " at 0x10000018,"))
 		o->named++;
 	if (!strstr(line, "(lab-report) RIP=") || !lab_number(line, "dispatched ", &n) ||
 	    !lab_number(line, "headway: thread ", &thread))
@@ -140,10 +140,10 @@ static void show_causes(bool quick)
 /* Until the monitor names the child, the second thread: the parent is stuck as well. */
 static void show_name(void)
 {
-	const struct outcome o = with(LOAD " headway=off", "; thread 2 at 10000018, ", false);
+	const struct outcome o = with(LOAD " headway=off", "; thread 2 at 0x10000018, ", false);
 
 	lab_check(o.named != 0, "the monitor names the child: no_headway, thread %llu at "
-		  "10000018", (unsigned long long)o.child);
+		  "0x10000018", (unsigned long long)o.child);
 }
 
 static void show_cure(void)

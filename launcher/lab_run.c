@@ -78,7 +78,7 @@ static void make_command(struct strings *list, const struct lab_machine *machine
 	strings_add(list, "--log");
 	strings_addf(list, "/proc/%d/fd/%d", (int)getpid(), log);
 	strings_add(list, "--append");
-	strings_add(list, machine->words);
+	strings_add(list, lab_words(machine->words));
 	if (machine->icount)
 		strings_add(list, "--icount");
 	if (machine->trace) {
@@ -170,7 +170,7 @@ void lab_run_bochs(const struct lab_machine *machine, struct lab_result *result)
 	strings_addf(&command, "%s/%s/tine.elf", output_directory(),
 		     build && build[0] ? build : "release");
 	strings_addf(&command, "%s/initramfs.cpio", output_directory());
-	strings_addf(&command, "init=/bin/console %s -- %s", machine->words,
+	strings_addf(&command, "init=/bin/console %s -- %s", lab_words(machine->words),
 		     machine->command ? machine->command : "/bin/true");
 	strings_addf(&command, "/proc/%d/fd/%d", (int)getpid(), log);
 	strings_addf(&command, "%u", machine->seconds);

@@ -13,11 +13,17 @@
 enum type {
 	TYPE_number, TYPE_hex, TYPE_thread, TYPE_syscall, TYPE_result, TYPE_state, TYPE_kernel,
 	TYPE_mode, TYPE_fault, TYPE_vector, TYPE_ipi, TYPE_chars, TYPE_signal, TYPE_finding,
+	TYPE_evidence,		/* as the kind in the first argument says */
+};
+
+struct argument {
+	enum type type;
+	const char *name;
 };
 
 struct event {
 	const char *name;
-	struct { enum type type; const char *name; } args[TRACE_ARGS];
+	struct argument args[TRACE_ARGS];
 	uint8_t count;
 };
 
@@ -42,6 +48,16 @@ static const struct event events[TRACE_COUNT] = {
 static const char *const syscall_names[] = {
 #include "syscall_names.inc"
 };
+
+/* By enum finding_kind. */
+static const struct {
+	const char *name;
+	struct argument evidence[2];
+} findings[] = {
+#define FINDING(id, name, ta, a, tb, b) { #name, { { TYPE_##ta, #a }, { TYPE_##tb, #b } } },
+#include "../kernel/core/finding_kinds.def"
+};
+#define FINDINGS (sizeof(findings) / sizeof(findings[0]))
 
 const char *trace_event_name(uint16_t id) { return id < TRACE_COUNT ? events[id].name : NULL; }
 
@@ -145,9 +161,6 @@ static void print_value(struct trace *trace, enum type type, uint64_t value, FIL
 	static const char *const states[] = { "new", "runnable", "sleeping", "dead" };
 	static const char *const modes[] = { "uninterruptible", "interruptible", "killable" };
 	static const char *const kinds[] = { "reschedule", "call", "stop" };
-	/* enum finding_kind */
-	static const char *const findings[] = { "no_headway", "waits", "fault_loop", "irq_storm",
-						"lock_held", "irqs_off", "lost_wake" };
 	const char *symbol;
 
 	switch (type) {
@@ -185,13 +198,14 @@ static void print_value(struct trace *trace, enum type type, uint64_t value, FIL
 		print_fault(value, out);
 		break;
 	case TYPE_finding:
-		fputs(word_of(findings, 7, value), out);
+		fputs(value < FINDINGS ? findings[value].name : "?", out);
 		break;
 	case TYPE_chars:
 		print_chars(value, out);
 		break;
 	case TYPE_kernel:
 	case TYPE_hex:
+	case TYPE_evidence:
 		symbol = trace_symbol(trace, value);
 		if (symbol)
 			fputs(symbol, out);
@@ -199,6 +213,16 @@ static void print_value(struct trace *trace, enum type type, uint64_t value, FIL
 			fprintf(out, "%#llx", (unsigned long long)value);
 		break;
 	}
+}
+
+/* How the i-th argument is shown: a finding's evidence, by its kind. */
+static struct argument argument_of(const struct trace_record *record, int i)
+{
+	const struct argument *plain = &events[record->id].args[i];
+
+	if (plain->type != TYPE_evidence || record->args[0] >= FINDINGS)
+		return *plain;
+	return findings[record->args[0]].evidence[plain[-1].type == TYPE_evidence];
 }
 
 void trace_print(struct trace *trace, const struct trace_record *record, FILE *out)
@@ -212,13 +236,15 @@ void trace_print(struct trace *trace, const struct trace_record *record, FILE *o
 	print_thread(trace, record->thread, out);
 	fprintf(out, " %s", event->name);
 	for (int i = 0; i < event->count; i++) {
+		const struct argument argument = argument_of(record, i);
+
 		/* The second half of a name follows the first. */
-		if (i == 0 || event->args[i].type != TYPE_chars ||
+		if (i == 0 || argument.type != TYPE_chars ||
 		    event->args[i - 1].type != TYPE_chars)
-			fprintf(out, " %s=", event->args[i].name);
+			fprintf(out, " %s=", argument.name);
 		else if (!(record->args[i - 1] >> 56))
 			continue;
-		print_value(trace, event->args[i].type, record->args[i], out);
+		print_value(trace, argument.type, record->args[i], out);
 	}
 	putc('\n', out);
 }

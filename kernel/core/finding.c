@@ -8,17 +8,20 @@
 #include "core/klog.h"
 #include "core/spinlock.h"
 #include "core/trace.h"
+#include "lib/format.h"
 
 #define KEPT 64
 
-static const struct { const char *name, *evidence[2]; } kinds[FINDING_KINDS] = {
-	[FINDING_NO_HEADWAY] = { "no_headway", { "at_once", "dispatches" } },
-	[FINDING_WAITS] = { "waits", { "waited_ns", "behind_thread" } },
-	[FINDING_FAULT_LOOP] = { "fault_loop", { "address", "faults" } },
-	[FINDING_IRQ_STORM] = { "irq_storm", { "vector", "in_window" } },
-	[FINDING_LOCK_HELD] = { "lock_held", { "lock", "waited_ns" } },
-	[FINDING_IRQS_OFF] = { "irqs_off", { "late_ns", "cpu" } },
-	[FINDING_LOST_WAKE] = { "lost_wake", { "asleep_ns", "wait_mode" } },
+/* Types of evidence. */
+enum { TYPE_number, TYPE_thread, TYPE_hex };
+
+static const struct {
+	const char *name;
+	struct { uint8_t type; const char *name; } evidence[2];
+} kinds[FINDING_KINDS] = {
+#define FINDING(id, name, ta, a, tb, b) [FINDING_##id] = { #name, { { TYPE_##ta, #a },          \
+								   { TYPE_##tb, #b } } },
+#include "core/finding_kinds.def"
 };
 
 static atomic32_t busy;			/* 1: the table is being changed */
@@ -27,9 +30,15 @@ static uint32_t used;			/* [a] entries that are whole */
 
 const char *finding_name(uint32_t kind) { return kinds[kind].name; }
 
-const char *finding_evidence_name(uint32_t kind, unsigned int index)
+const char *finding_evidence(const struct finding *f, char *text, size_t size)
 {
-	return kinds[kind].evidence[index];
+	size_t at = 0;
+
+	for (unsigned int i = 0; i < 2; i++)
+		at += format_stored(text + at, size - at, kinds[f->kind].evidence[i].type ==
+				    TYPE_hex ? "%s%s=%#lx" : "%s%s=%lu", i == 0 ? "" : " ",
+				    kinds[f->kind].evidence[i].name, f->evidence[i]);
+	return text;
 }
 
 static struct finding *find(enum finding_kind kind, uint32_t thread, uint64_t pc)
@@ -85,9 +94,10 @@ void finding_log_new(void)
 	for (; logged < load_acquire(&used); logged++) {
 		const struct finding *f = &table[logged];
 
-		log_warn("headway: %s: %s; thread %u at %lx, %s %lx, %s %lx", finding_name(f->kind),
-			 f->cause, f->thread, f->pc, finding_evidence_name(f->kind, 0),
-			 f->evidence[0], finding_evidence_name(f->kind, 1), f->evidence[1]);
+		char evidence[80];
+
+		log_warn("headway: %s: %s; thread %u at %#lx, %s", finding_name(f->kind), f->cause,
+			 f->thread, f->pc, finding_evidence(f, evidence, sizeof(evidence)));
 	}
 }
 

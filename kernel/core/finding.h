@@ -10,13 +10,8 @@
 #include "core/types.h"
 
 enum finding_kind {
-	FINDING_NO_HEADWAY,	/* slices end before an instruction of the thread retires */
-	FINDING_WAITS,		/* runnable beyond the bound */
-	FINDING_FAULT_LOOP,	/* the same fault at the same place, again and again */
-	FINDING_IRQ_STORM,	/* a device interrupts beyond its budget: it is polled */
-	FINDING_LOCK_HELD,	/* a spin lock was waited for beyond the bound */
-	FINDING_IRQS_OFF,	/* the timer came late: interrupts were off, or the machine stood */
-	FINDING_LOST_WAKE,	/* asleep although what it waits for is true */
+#define FINDING(id, name, ta, a, tb, b) FINDING_##id,
+#include "core/finding_kinds.def"
 	FINDING_KINDS,
 };
 
@@ -24,7 +19,7 @@ struct finding {
 	uint8_t kind;			/* enum finding_kind */
 	uint32_t thread;		/* as in a trace; 0: none */
 	uint64_t pc;			/* where it was; 0: unknown */
-	uint64_t evidence[2];		/* by kind: finding.c says what */
+	uint64_t evidence[2];		/* by kind: finding_kinds.def */
 	const char *cause;		/* static text */
 	uint64_t count;
 	uint64_t first_ns, last_ns;
@@ -38,5 +33,8 @@ void finding_log_new(void);
 /* The index'th of those kept, oldest first; false: there are no more. */
 bool finding_get(uint32_t index, struct finding *out);
 const char *finding_name(uint32_t kind);
-/* What the two numbers of this kind's evidence are. */
-const char *finding_evidence_name(uint32_t kind, unsigned int index);
+/*
+ * "address=0x123000 faults=1000": the kind's two numbers, as the log, /proc/headway and a trace show
+ * them: addresses in hexadecimal, counts and nanoseconds in decimal. Returns text.
+ */
+const char *finding_evidence(const struct finding *finding, char *text, size_t size);

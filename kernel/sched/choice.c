@@ -4,7 +4,7 @@
  *   sched=rr      one list, first come first served; a slice lasts to the next tick of timer=pit,
  *                 or 1/hz s without it
  *   headway=off   the end of a slice always switches, as in the kernel of the report
- *   wake=lost     a signal that does not kill wakes no sleeper: the monitor has something to name
+ *   wake=lost     a signal that does not kill wakes no sleeper but init: something to find
  *
  * Without these words nothing of it runs: a thread is on the lists by its own field, set where its
  * policy is.

@@ -197,11 +197,12 @@ bool sched_wake(struct thread *t)
 
 bool signal_wakes_are_lost;		/* [I] after boot: wake=lost, choice.c */
 
-static bool mode_ends_by_signal(uint8_t mode, bool fatal)
+static bool ends_by_signal(const struct thread *t, bool fatal)
 {
-	if (unlikely(signal_wakes_are_lost) && !fatal)
+	/* The first process hears of its children's ends by a signal: else no command would end. */
+	if (unlikely(signal_wakes_are_lost) && !fatal && t->id != 1)
 		return false;
-	return mode == WAIT_INTERRUPTIBLE || (mode == WAIT_KILLABLE && fatal);
+	return t->wait_mode == WAIT_INTERRUPTIBLE || (t->wait_mode == WAIT_KILLABLE && fatal);
 }
 
 bool sched_wake_for_signal(struct thread *t, bool fatal)
@@ -211,7 +212,7 @@ bool sched_wake_for_signal(struct thread *t, bool fatal)
 
 	preempt_disable();
 	irq = spin_lock_irqsave(&t->lock);
-	wakes = t->state == THREAD_SLEEPING && mode_ends_by_signal(t->wait_mode, fatal);
+	wakes = t->state == THREAD_SLEEPING && ends_by_signal(t, fatal);
 	if (wakes)
 		wake_sleeping(t);
 	else if (t->state == THREAD_RUNNABLE && read_once(t->on_cpu) && t->cpu != cpu_id())

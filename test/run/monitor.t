@@ -30,8 +30,12 @@ sub named {
 	my ($r, $kind, $thread, $pc, $evidence, $cause, $traced) = @_;
 	$traced //= qr/thread=$thread\(\w+\) pc=0x$pc/;
 	like $r->{out}, qr/^$kind count=\d+ thread=$thread pc=0x$pc $evidence.* cause=$cause/m, "$kind: in /proc/headway";
-	like slurp("$work/log"), qr/headway: $kind: $cause.*; thread $thread at $pc, /, "$kind: in the log";
-	ok slurp("$work/t.txt") =~ / finding kind=$kind $traced /, "$kind: in the trace";
+	like slurp("$work/log"), qr/headway: $kind: $cause.*; thread $thread at 0x$pc, $evidence/, "$kind: in the log";
+	# The first report is what the log has of it, and the trace knows names of threads and places.
+	my ($logged) = slurp("$work/log") =~ /headway: $kind: [^\n]*, (\S+=\S+ \S+=\S+)\r?$/m;
+	my $as_traced = join ' ', map { my ($name, $value) = split /=/; $name eq 'lock' ? qr/lock=\w+/ : qr/$name=$value(?:\(\w+\))?/ }
+		split / /, $logged;
+	ok slurp("$work/t.txt") =~ / finding kind=$kind $traced $as_traced$/m, "$kind: in the trace, with the same numbers ($logged)";
 }
 
 # Without the host's time: a processor that is held up looks like one that does not get on. And on one processor: of
@@ -47,18 +51,18 @@ for my $how ('quiet', 'busy') {
 
 my $r = stuck('faults');
 is $r->{status}, 0, 'a fault loop: status';
-named($r, 'fault_loop', qr/\d+/, qr/[0-9a-f]+/, 'address=0x123000 faults=0x3e8', 'a fault that the handler does not repair comes again');
+named($r, 'fault_loop', qr/\d+/, qr/[0-9a-f]+/, 'address=0x123000 faults=1000', 'a fault that the handler does not repair comes again');
 
 $r = stuck('waits');
 is $r->{status}, 0, 'a child behind a real-time thread: status';
 my ($spinner, $child) = $r->{out} =~ /^spinner (\d+) child (\d+)$/m or diag $r->{out} . $r->{err};
-named($r, 'waits', $child, qr/[0-9a-f]+/, qr/waited_ns=\S+ behind_thread=\S*${\sprintf '%x', $spinner}/, 'runnable behind a real-time thread');
+named($r, 'waits', $child, qr/[0-9a-f]+/, qr/waited_ns=\d+ behind_thread=$spinner/, 'runnable behind a real-time thread');
 
 # An instruction that jumps to itself, and a tick that is pending at each return to it (headway.md): nothing ever retires.
 $r = stuck('jumps', '--smp', 1, '--append', 'timer=pit hz=200 sched=rr log=sync baud=115200');
 is $r->{status}, 0, 'a tick at each return: status';
 ($child, my $jump) = $r->{out} =~ /^child (\d+) jump 0x([0-9a-f]+)$/m or diag $r->{out} . $r->{err};
-named($r, 'no_headway', $child, $jump, 'at_once=', 'each slice ends where it began');
+named($r, 'no_headway', $child, $jump, qr/at_once=\d+ dispatches=\d+/, 'each slice ends where it began');
 
 # The same instruction where slices are whole, and a loop whose registers repeat, are busy programs.
 for my $case ([ 'counted', stuck_counted('jumps') ], [ 'timed', stuck('jumps', '--smp', 1) ]) {
@@ -71,7 +75,7 @@ for my $case ([ 'counted', stuck_counted('jumps') ], [ 'timed', stuck('jumps', '
 $r = stuck('lost', '--append', 'wake=lost');
 is $r->{status}, 0, 'a lost wake-up: status';
 ($child) = $r->{out} =~ /^child (\d+) ended 0$/m or diag $r->{out} . $r->{err};
-named($r, 'lost_wake', $child, qr/[0-9a-f]+/, 'asleep_ns=', 'asleep with a signal pending');
+named($r, 'lost_wake', $child, qr/[0-9a-f]+/, qr/asleep_ns=\d+ wait_mode=\d/, 'asleep with a signal pending');
 $r = stuck('lost');
 like $r->{out}, qr/^child \d+ ended 1$/m, 'a wake-up that is not lost: the child ends';
 unlike $r->{out}, qr/^lost_wake /m, 'and nothing is found lost';
@@ -80,7 +84,8 @@ unlike $r->{out}, qr/^lost_wake /m, 'and nothing is found lost';
 $r = tine({ limit => 240 }, 'run', '--smp', 2, '--append', 'selftest=monitor selftest_go', @FILES,
 	'--', 'sh', '-c', 'sleep 1; cat /proc/headway');
 is $r->{status}, 0, 'the kernel\'s own suite, and then a program: status' or diag $r->{err};
-for my $case ([ 'lock_held', 'lock=' ], [ 'irqs_off', 'late_ns=' ], [ 'irq_storm', 'vector=' ]) {
+for my $case ([ 'lock_held', qr/lock=0x[0-9a-f]+ waited_ns=\d+/ ], [ 'irqs_off', qr/late_ns=\d+ cpu=\d/ ],
+	      [ 'irq_storm', qr/vector=\d+ in_window=\d+/ ]) {
 	named($r, $case->[0], qr/\d+/, qr/[0-9a-f]+/, $case->[1], qr/\w/, qr/thread=idle pc=[a-z]\w+/);
 }
 

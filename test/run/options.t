@@ -81,7 +81,7 @@ for my $name ('report', 'step', 'livelock', 'compare', 'tlb', 'latency', 'trace'
 
 		is $help->{status}, 0, "lab $name @$words: status";
 		like $help->{out}, qr/\A[Uu]sage: .*tine lab $name\b.*\n/, "lab $name @$words: usage";
-		like $help->{out}, qr/\bs\b|\bminutes\b/, "lab $name @$words: how long it takes";
+		like $help->{out}, qr/\bTakes .*(?: s\b|minute)/, "lab $name @$words: how long it takes";
 	}
 	refused("lab $name: --frobnicate: ", 'lab', $name, '--frobnicate');
 }

@@ -214,12 +214,12 @@ static int show_interrupts(struct text *out, const struct proc_subject *s)
 static int show_findings(struct text *out, const struct proc_subject *s)
 {
 	struct finding f;
+	char evidence[80];
 
 	for (uint32_t i = 0; finding_get(i, &f); i++)
-		text_printf(out, "%s count=%llu thread=%u pc=%#llx %s=%#llx %s=%#llx first_ns=%llu "
-			    "last_ns=%llu cause=%s\n", finding_name(f.kind), U(f.count), f.thread,
-			    U(f.pc), finding_evidence_name(f.kind, 0), U(f.evidence[0]),
-			    finding_evidence_name(f.kind, 1), U(f.evidence[1]), U(f.first_ns),
+		text_printf(out, "%s count=%llu thread=%u pc=%#llx %s first_ns=%llu last_ns=%llu "
+			    "cause=%s\n", finding_name(f.kind), U(f.count), f.thread, U(f.pc),
+			    finding_evidence(&f, evidence, sizeof(evidence)), U(f.first_ns),
 			    U(f.last_ns), f.cause);
 	return 0;
 }
