@@ -50,7 +50,7 @@ void explore_table_json(const struct explore_table *table, FILE *out);
 
 struct explore_view {
 	bool whole;			/* all of a space: what must be seen must be in it */
-	bool verbose;			/* a line for each kind of schedule, not for each scenario */
+	bool verbose;			/* a line for each kind of schedule */
 	const struct symbols *symbols;	/* may be NULL */
 };
 /* True when nothing is wrong with it. */

@@ -9,14 +9,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#define APPEND	"  --append   words for the kernel as well: what does the command say of another one?\n"
+#define APPEND	"  --append   more words for the kernel: what is said of another one?\n"
 #define QUICK	APPEND "  --quick    "
 
 static const struct lab_command commands[] = {
 	{ "report", "the report's program and settings: both sides of fork go on", lab_report,
 	  "[--quick] [--append WORDS]",
-	  "Runs the report's program under its settings (a tick of 10 Hz, a line of log at each\n"
-	  "switch, an eager fork): in QEMU, at the rate that its divisor would give, and in Bochs.\n"
+	  "Runs the report's program under its settings (a tick of 10 Hz, a line of log at\n"
+	  "each switch, an eager fork): in QEMU, at the rate of its divisor, and in Bochs.\n"
 	  QUICK "at 10 Hz in QEMU alone\n"
 	  "Takes up to a minute, with --quick 10 s.\n" },
 	{ "livelock", "the report's failure on purpose, its causes, and the cure", lab_livelock,
@@ -52,7 +52,7 @@ static const struct lab_command commands[] = {
 	  NULL, NULL },
 	{ "merge", "the table of several shards of explore", lab_merge,
 	  "[--verbose] FILE...",
-	  "Joins what ./tine lab explore --shard I/N --json FILE wrote: all N shares of one space.\n"
+	  "Joins what ./tine lab explore --shard I/N --json FILE wrote: all N shares.\n"
 	  "  --verbose  a line for each kind of schedule\n"
 	  "Takes less than 1 s.\n" },
 	{ "trace", "the emulator's trace of fork beside the kernel's own", lab_trace,

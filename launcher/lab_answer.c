@@ -54,14 +54,16 @@ int lab_verdict(const char *format, ...)
 
 void lab_show_failure(const struct lab_result *r, const char *said)
 {
-	const char *from = said + strlen(said), *end;
+	const char *from = said + strlen(said), *end, *how = "by its time limit";
 
+	if (r->status >= 0)
+		how = text_format("with status %d", r->status);
 	for (int lines = 0; from > said; from--)
 		if (from[-1] == '\n' && from[0] && ++lines == LINES_SHOWN)
 			break;
 	fflush(stdout);
-	fprintf(stderr, "        it ended %s after %.0f s%s\n", r->status < 0 ? "by its time limit" :
-		text_format("with status %d", r->status), r->seconds, *from ? "; the last lines:" : "");
+	fprintf(stderr, "        it ended %s after %.0f s%s\n", how, r->seconds,
+		*from ? "; the last lines:" : "");
 	for (; *from; from = *end ? end + 1 : end) {
 		end = strchrnul(from, '\n');
 		fprintf(stderr, "        | %.*s\n", (int)(end - from), from);

@@ -61,8 +61,8 @@ static const struct argp_option option_list[] = {
 static const char about[] =
 	"Preempts scenarios (all, without a name) at every instruction boundary, and at pairs of "
 	"them; doc/headway.md."
-	"\vTakes 15 to 30 minutes on two processors, with --quick 3 minutes; a scenario alone takes "
-	"its part of that. The status is 0 when nothing was violated and all that must be seen "
+	"\vTakes 15 to 30 minutes on two processors, with --quick 3 minutes; a scenario alone its "
+	"part of that. The status is 0 when nothing was violated and all that must be seen "
 	"was, 1 when not, 2 when the words make no sense.";
 
 static unsigned int parse_number(const char *text, unsigned int low, unsigned int high)

@@ -34,7 +34,7 @@ void finding_log_new(void);
 bool finding_get(uint32_t index, struct finding *out);
 const char *finding_name(uint32_t kind);
 /*
- * "address=0x123000 faults=1000": the kind's two numbers, as the log, /proc/headway and a trace show
- * them: addresses in hexadecimal, counts and nanoseconds in decimal. Returns text.
+ * "address=0x123000 faults=1000": the kind's two numbers, as the log, /proc/headway and a trace
+ * show them: addresses in hexadecimal, counts and nanoseconds in decimal. Returns text.
  */
 const char *finding_evidence(const struct finding *finding, char *text, size_t size);

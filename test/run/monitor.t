@@ -32,7 +32,7 @@ sub named {
 	like $r->{out}, qr/^$kind count=\d+ thread=$thread pc=0x$pc $evidence.* cause=$cause/m, "$kind: in /proc/headway";
 	like slurp("$work/log"), qr/headway: $kind: $cause.*; thread $thread at 0x$pc, $evidence/, "$kind: in the log";
 	# The first report is what the log has of it, and the trace knows names of threads and places.
-	my ($logged) = slurp("$work/log") =~ /headway: $kind: [^\n]*, (\S+=\S+ \S+=\S+)\r?$/m;
+	my ($logged) = slurp("$work/log") =~ /headway: $kind: [^\n]*; thread $thread at 0x$pc, (\S+=\S+ \S+=\S+)\r?$/m;
 	my $as_traced = join ' ', map { my ($name, $value) = split /=/; $name eq 'lock' ? qr/lock=\w+/ : qr/$name=$value(?:\(\w+\))?/ }
 		split / /, $logged;
 	ok slurp("$work/t.txt") =~ / finding kind=$kind $traced $as_traced$/m, "$kind: in the trace, with the same numbers ($logged)";
