@@ -109,9 +109,9 @@ must_check int arch_thread_init_user(struct arch_thread *at, bool inherit);
 void arch_thread_fini(struct arch_thread *at);
 size_t arch_fpu_bytes(void);			/* of machine_fpu_allocate()'s areas */
 /*
- * Puts the current user thread's FPU state into the registers, unless it is there. user_return()
- * calls it, interrupts off, after the last switch and before it arms the slice, so that the cost
- * is not the slice's.
+ * Puts the current user thread's FPU state into the registers. user_return() calls it, interrupts
+ * off, unless cpu->user_is_live, which it sets; after the last switch and before the slice is
+ * armed, so that the cost is not the slice's.
  */
 void arch_prepare_user(void);
 /* exec: initial FPU, FS and GS base of the current thread. */
@@ -131,6 +131,15 @@ uint64_t frame_pc(const struct trap_frame *f);
 uint64_t frame_sp(const struct trap_frame *f);
 void frame_set_pc(struct trap_frame *f, uint64_t pc);
 void frame_set_sp(struct trap_frame *f, uint64_t sp);
+/*
+ * The way out of user_return(). frame_may_return(): no fault in the kernel would come of going to
+ * frame_pc(); if one would, frame_refuse() gives the program the signal of it (interrupts on).
+ * frame_prepare_return(), last, puts right what would give a program rights or make the way out
+ * fault, whoever wrote the frame (sigreturn, ptrace, exec); the entry code wants its answer.
+ */
+bool frame_may_return(const struct trap_frame *f);
+void frame_refuse(struct trap_frame *f);
+bool frame_prepare_return(struct trap_frame *f);
 uint64_t frame_result(const struct trap_frame *f);
 void frame_set_result(struct trap_frame *f, uint64_t value);
 uint64_t frame_syscall_arg(const struct trap_frame *f, unsigned int index);	/* 0..5 */

@@ -36,18 +36,20 @@ void exception_enter(struct trap_frame *frame, const struct exception *e);
 
 /*
  * The one door out to user mode: every return runs it last, with interrupts off on return.
- * Delivers signals, switches threads when due, arms the slice.
+ * Delivers signals, switches threads when due, arms the slice. Returns what
+ * frame_prepare_return() did.
  */
-void user_return(struct trap_frame *frame);
+bool user_return(struct trap_frame *frame);
 /*
  * After an interrupt taken in kernel mode, before its return: switches when preemption is allowed.
  */
 void kernel_interrupt_return(void);
 
 /*
- * First instruction of a planted user thread, on its own stack: finishes the switch, user_return().
+ * First instruction of a planted user thread, on its own stack: finishes the switch, user_return(),
+ * whose answer it returns.
  */
-void thread_first_return(struct trap_frame *frame);
+bool thread_first_return(struct trap_frame *frame);
 /*
  * The tail of the first switch into any thread (kernel or user): unlocks what sched_switch holds.
  */

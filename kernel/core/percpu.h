@@ -28,6 +28,8 @@ struct cpu {
 	uint64_t idle_ns;		/* [c] */
 	uint64_t irq_pc;		/* [c] where the latest interrupt came */
 	bool online;			/* [I] after start-up */
+	bool user_is_live;		/* [c] interrupts off: arch_prepare_user() was called since
+					 * the switch, and what it brought is still there */
 	void *arch;			/* [I] the architecture's own part */
 } cache_aligned;
 

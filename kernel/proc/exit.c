@@ -249,7 +249,7 @@ static void give_children_away_locked(struct process *p, struct list_head *dead)
 	assert_held(&process_tree_lock);
 	list_for_each_safe(child, next, &p->children, sibling_node) {
 		list_remove(&child->sibling_node);
-		child->parent = reaper;
+		process_set_parent_locked(child, reaper);
 		child->exit_signal = SIGCHLD;
 		if (reaper == NULL)
 			continue;

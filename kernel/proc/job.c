@@ -272,15 +272,6 @@ long process_set_session(void)
 	return result;
 }
 
-uint32_t process_parent_pid(struct process *p)
-{
-	irq_state_t state = spin_lock_irqsave(&process_tree_lock);
-	uint32_t pid = p->parent != NULL ? p->parent->pid : 0;
-
-	spin_unlock_irqrestore(&process_tree_lock, state);
-	return pid;
-}
-
 /* --- the controlling terminal ----------------------------------------------------------------- */
 
 void session_set_tty_hangup(void (*hangup)(struct tty *tty))

@@ -10,7 +10,6 @@ must_check long process_set_group(uint32_t pid, uint32_t pgid);
 must_check long process_get_group(uint32_t pid);
 must_check long process_set_session(void);
 must_check long process_get_session(uint32_t pid);
-uint32_t process_parent_pid(struct process *p);
 
 /* What the terminal layer does when a session leader exits or leaves: hang-up. May not sleep. */
 void session_set_tty_hangup(void (*hangup)(struct tty *tty));

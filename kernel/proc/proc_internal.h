@@ -44,6 +44,9 @@ void process_caches_init(void);
 must_check int process_start_session(struct process *p);	/* PID 1 */
 void session_leader_exit(struct process *p);
 struct process *process_create(void);				/* count 1, unlinked; NULL */
+/* The one place where a parent changes: what getppid(2) says goes with it. */
+void process_set_parent_locked(struct process *p, struct process *parent)
+	REQUIRES(&process_tree_lock);
 void process_link_locked(struct process *p, struct process *parent) REQUIRES(&process_tree_lock);
 void process_add_task_locked(struct process *p, struct task *task);
 void process_remove_task_locked(struct process *p, struct task *task);

@@ -87,10 +87,17 @@ void process_put(struct process *p)
 	slab_free(process_cache, p);
 }
 
-void process_link_locked(struct process *p, struct process *parent)
+void process_set_parent_locked(struct process *p, struct process *parent)
 {
 	assert_held(&process_tree_lock);
 	p->parent = parent;
+	write_once(p->parent_pid, parent != NULL ? parent->pid : 0);
+}
+
+void process_link_locked(struct process *p, struct process *parent)
+{
+	assert_held(&process_tree_lock);
+	process_set_parent_locked(p, parent);
 	list_push_back(&process_all, &p->all_node);
 	if (parent != NULL)
 		list_push_back(&parent->children, &p->sibling_node);
@@ -121,7 +128,7 @@ void process_reap_locked(struct process *p)
 	p->state = PROCESS_REAPED;
 	list_remove(&p->sibling_node);
 	list_remove(&p->all_node);
-	p->parent = NULL;
+	process_set_parent_locked(p, NULL);
 	process_set_group_locked(p, NULL);
 	task_unlink_locked(leader);
 	spin_lock(&p->lock);

@@ -60,6 +60,7 @@ struct process {
 	struct task *leader;
 	/* tree lock */
 	struct process *parent;			/* not counted: children are moved at its exit */
+	uint32_t parent_pid;			/* [a] its pid, 0: none. Read without the lock */
 	struct list_head children, sibling_node, group_node, all_node;
 	struct process_group *group;
 	uint8_t state;				/* enum process_state */
@@ -159,6 +160,10 @@ static inline struct task *task_of(struct thread *t) { return (struct task *)t; 
 /* The current user task; never in a kernel thread. */
 static inline struct task *task_current(void) { return task_of(thread_current()); }
 static inline struct process *process_current(void) { return task_current()->process; }
+static inline uint32_t process_parent_pid(const struct process *p)
+{
+	return read_once(p->parent_pid);
+}
 
 extern struct spinlock process_tree_lock;
 

@@ -31,6 +31,12 @@ static bool do_one(struct trap_frame *frame, struct thread *thread)
 		headway_registers_changed(thread);
 		return true;
 	}
+	if (unlikely(!frame_may_return(frame))) {
+		arch_irq_enable();
+		frame_refuse(frame);
+		arch_irq_disable();
+		return true;
+	}
 	return false;
 }
 
@@ -54,10 +60,11 @@ static void update_rseq(struct trap_frame *frame, struct task *task)
 }
 
 /* While the flight recorder is on there always is: the record. */
-static inline bool has_work(const struct task *task)
+static inline bool has_work(const struct trap_frame *frame, const struct task *task)
 {
 	return (cpu_self()->need_resched | trace_on) != 0 ||
-	       read_once(task->thread.pending_signal) || rseq_is_due(task);
+	       read_once(task->thread.pending_signal) || !frame_may_return(frame) ||
+	       rseq_is_due(task);
 }
 
 static never_inline void do_work(struct trap_frame *frame, struct thread *thread)
@@ -74,24 +81,26 @@ static never_inline void do_work(struct trap_frame *frame, struct thread *thread
 	trace_user_return(frame_pc(frame));
 }
 
-void user_return(struct trap_frame *frame)
+bool user_return(struct trap_frame *frame)
 {
 	struct thread *thread = thread_current();
 
 	ASSERT(frame_is_user(frame));
 	arch_irq_disable();
-	if (unlikely(has_work(task_of(thread))))
+	if (unlikely(has_work(frame, task_of(thread))))
 		do_work(frame, thread);
 	if (CONFIG_DEBUG)
 		assert_no_spinlock_held("user_return");
 	ASSERT(preempt_count() == 0);
-	arch_prepare_user();
+	if (unlikely(!cpu_self()->user_is_live))
+		arch_prepare_user();
 	sched_slice_begin();
 	ASSERT(sched_slice_is_own());
 	headway_user_return(thread, frame_pc(frame));
+	return frame_prepare_return(frame);
 }
 
-void thread_first_return(struct trap_frame *frame)
+bool thread_first_return(struct trap_frame *frame)
 {
 	struct task *task;
 
@@ -108,5 +117,5 @@ void thread_first_return(struct trap_frame *frame)
 	 */
 	if (task->set_child_tid.value != 0)
 		(void)!user_store32(task->set_child_tid, task->thread.id);
-	user_return(frame);
+	return user_return(frame);
 }

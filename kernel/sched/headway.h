@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "sched/sched.h"
+#include "sched/runqueue.h"
 
 /* The current thread goes back to user mode, to `pc`. The last thing before the way out. */
 static inline void headway_user_return(struct thread *thread, uint64_t pc)

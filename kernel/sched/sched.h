@@ -47,9 +47,6 @@ void sched_set_switch_log(void (*hook)(struct thread *prev, struct thread *next)
 
 /* Called by the timer when the slice set by user_return() ends; interrupts off. */
 void sched_slice_ended(void);
-/* user_return(), last: the slice begins if it is the first return since the switch, and its end is
- * armed when somebody waits. Interrupts off. */
-void sched_slice_begin(void);
 /* Whether what is armed, if anything, is the end of the running thread's slice; interrupts off. */
 bool sched_slice_is_own(void);
 static inline bool sched_need_resched(void) { return cpu_self()->need_resched != 0; }

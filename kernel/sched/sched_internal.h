@@ -1,49 +1,17 @@
 /*
- * The run queue of a processor and what the files of sched/ share. Private to this folder.
+ * What the files of sched/ share about the run queues. Private to this folder.
  *
- * Locking: everything in struct runqueue is under its `lock`, taken with interrupts off; fields
- * marked [r] are also read without it, as hints that a later step repeats under the lock.
- * A thread's `lock` comes before a run queue's; two run queues are taken by spin_lock_pair().
+ * Locking: a thread's `lock` comes before a run queue's; two run queues are taken by
+ * spin_lock_pair().
  */
 #pragma once
 
 #include "core/clock.h"
 #include "core/ipi.h"
+#include "sched/runqueue.h"
 #include "sched/sched.h"
 
 #define NICE_0_WEIGHT 1024u
-#define RT_LEVELS (RT_PRIORITY_MAX + 1)
-
-struct runqueue {
-	struct spinlock lock;
-	uint32_t cpu;			/* [I] */
-	struct thread *idle;		/* [I] */
-	struct thread *current;		/* [r] as cpu->current, for other processors */
-	struct thread *previous;	/* [r] who ran before; after the switch, a hint only */
-	bool push_previous;		/* its affinity forbids this processor: it moves on */
-	bool kicked;			/* an IPI is on its way; cleared when it looks */
-	uint32_t queued;		/* [r] threads waiting here, without the running one */
-	uint64_t load;			/* [r] weights of the waiting and the running */
-
-	struct rb_root fair;		/* by deadline, waiting ones; fair_update() */
-	uint64_t fair_load;		/* their weights */
-	__int128 fair_sum;		/* their weight * (virtual_ns - fair_base) */
-	uint64_t fair_base;
-
-	uint64_t rt_used_ns;		/* rt_limit.c: real-time threads ran while others waited */
-	uint64_t rt_period_start_ns;
-	uint32_t rt_queued;
-	uint64_t rt_levels[2];		/* bit set: rt[n] is not empty */
-	struct list_head rt[RT_LEVELS];
-
-	uint64_t slice_armed_ns;	/* [r] what timer_set_slice() was last given */
-	uint64_t next_balance_ns;
-	uint64_t switches;		/* [r] */
-	uint64_t idle_since_ns;
-} cache_aligned;
-
-PERCPU_DECLARE(struct runqueue, runqueue);
-
 extern atomic32_t sched_idle_mask;	/* processors that idle and that nobody claimed */
 extern atomic32_t sched_online_mask;
 
@@ -53,8 +21,6 @@ extern bool sched_is_round_robin;
 extern bool headway_is_off;
 extern bool signal_wakes_are_lost;
 
-static inline struct runqueue *runqueue_of(uint32_t cpu) { return cpu_of(runqueue, cpu); }
-static inline struct runqueue *runqueue_this(void) { return this_cpu(runqueue); }
 static inline cpu_mask_t cpu_bit(uint32_t cpu) { return (cpu_mask_t)1 << cpu; }
 
 static inline bool policy_is_rt(uint8_t policy)

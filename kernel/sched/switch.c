@@ -409,16 +409,11 @@ static uint64_t slice_deadline(struct runqueue *rq)
 	return read_once(rq->queued) == 0 ? TIME_NEVER : t->slice_end_ns;
 }
 
-void sched_slice_begin(void)
+void slice_arm(void)
 {
 	struct runqueue *rq = runqueue_this();
-	uint64_t deadline;
+	uint64_t deadline = slice_deadline(rq);
 
-	/* Nobody waits and none is armed: the usual system call. */
-	if (likely(read_once(rq->queued) == 0 && rq->slice_armed_ns == TIME_NEVER &&
-		   rq->current->user_entered != 0))
-		return;
-	deadline = slice_deadline(rq);
 	if (deadline == rq->slice_armed_ns)
 		return;
 	rq->slice_armed_ns = deadline;

@@ -14,4 +14,4 @@ uint64_t host_plant(void *stack_top, void (*start)(void));
 void host_entered(void);
 /* arch_thread_prepare_user() with the function to begin in. */
 void host_plant_user(struct arch_thread *at, void *stack_top, const struct trap_frame *frame,
-		     void (*start)(struct trap_frame *frame));
+		     bool (*start)(struct trap_frame *frame));

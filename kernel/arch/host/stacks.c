@@ -95,7 +95,7 @@ void host_entered(void)
 struct planted {
 	void (*entry)(void *arg);
 	void *arg;
-	void (*user_start)(struct trap_frame *frame);
+	bool (*user_start)(struct trap_frame *frame);
 	struct trap_frame frame;
 };
 
@@ -134,7 +134,7 @@ static void kernel_thread_start(void)
 static void user_thread_start(void)
 {
 	host_entered();
-	planted_current()->user_start(&planted_current()->frame);
+	(void)planted_current()->user_start(&planted_current()->frame);
 	host_fail("the host has no user mode: thread_first_return() came back");
 }
 
@@ -148,7 +148,7 @@ void arch_thread_prepare_kernel(struct arch_thread *at, void *stack_top, void (*
 }
 
 void host_plant_user(struct arch_thread *at, void *stack_top, const struct trap_frame *frame,
-		     void (*start)(struct trap_frame *frame))
+		     bool (*start)(struct trap_frame *frame))
 {
 	struct planted *p = thread_plant(at, stack_top, user_thread_start);
 

@@ -129,8 +129,8 @@ struct cpu_arch {
 	uint64_t gdt[10];
 	uint32_t apic_id;		/* [I] */
 	/* [c] interrupts off: what the registers hold */
-	bool fpu_live;			/* newer than the owner's memory */
-	struct arch_thread *fpu_owner;	/* may be gone: compared, never followed unless fpu_live */
+	struct arch_thread *fpu_owner;	/* may be gone: compared, never followed unless they are
+					 * live (struct cpu) */
 	struct arch_thread *running;	/* the current thread's, NULL for kernel threads */
 	uint64_t fs_base, gs_base;	/* as loaded */
 };

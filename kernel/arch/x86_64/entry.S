@@ -9,8 +9,8 @@
  *   debug exception                  debug_common -> either, by where it hit
  *   a planted user thread            user_thread_start -> thread_first_return()
  *
- * and, when the frame is a user's, leaves through return_to_user, which calls arch_return_user()
- * (-> user_return()) and then IRET, or SYSRET where that gives the same result.
+ * and, when the frame is a user's, leaves through return_to_user, which calls user_return() and then
+ * IRET, or SYSRET where that gives the same result.
  *
  * GS: in the kernel its base is this CPU's struct cpu; SWAPGS exchanges it with the user's. Whether
  * to swap is decided by the saved CS alone, which is right everywhere but in the few instructions
@@ -133,7 +133,8 @@ syscall_entry:
 	.globl return_to_user
 return_to_user:
 	movq %rsp, %rdi
-	call arch_return_user		/* interrupts are off on return; true: SYSRET will do */
+	call user_return		/* interrupts are off on return; true: SYSRET will do */
+user_returned:
 	testb %al, %al
 	jz 1f
 	POP_REGISTERS
@@ -150,8 +151,8 @@ return_to_user:
 	.globl user_thread_start
 user_thread_start:
 	movq %rsp, %rdi
-	call thread_first_return
-	jmp return_to_user
+	call thread_first_return	/* as user_return */
+	jmp user_returned
 
 /* The first instruction of a kernel thread: r12 is its function, r13 the argument. */
 	.globl kernel_thread_start

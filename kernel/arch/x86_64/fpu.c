@@ -8,7 +8,8 @@
  *
  * A CPU's `fpu_owner` is the thread whose state its registers hold, and that thread's `fpu_cpu`
  * names the CPU: the registers are good when both agree. Running elsewhere changes fpu_cpu, running
- * another thread here changes fpu_owner. `fpu_live` says that the registers are newer than memory.
+ * another thread here changes fpu_owner. `user_is_live` (struct cpu) says that the registers are
+ * the running thread's and may be newer than its memory.
  *
  * All of it is the CPU's own, with interrupts off.
  */
@@ -87,10 +88,10 @@ void fpu_save_live(void)
 {
 	struct cpu_arch *cpu = cpu_arch_self();
 
-	if (!cpu->fpu_live)
+	if (!cpu_self()->user_is_live)
 		return;
 	fpu_save(cpu->fpu_owner->fpu);
-	cpu->fpu_live = false;
+	cpu_self()->user_is_live = false;
 }
 
 static never_inline void load_owner(struct cpu_arch *cpu, struct arch_thread *at)
@@ -123,14 +124,14 @@ bool fpu_load_from_user(user_addr_t from)
 	struct arch_thread *at = cpu->running;
 	bool done;
 
-	ASSERT(!cpu->fpu_live || cpu->fpu_owner == at);
+	ASSERT(!cpu_self()->user_is_live || cpu->fpu_owner == at);
 	fpu_forget(at);
 	cpu->fpu_owner = NULL;		/* whosever they were: they may be lost half way */
 	done = xrstor_user((const void *)from.value, (uint32_t)cpu_features.xsave_mask) == 0;
 	if (done) {
 		cpu->fpu_owner = at;
 		at->fpu_cpu = cpu_id();
-		cpu->fpu_live = true;
+		cpu_self()->user_is_live = true;
 	}
 	arch_irq_restore(state);
 	return done;
@@ -143,7 +144,7 @@ void arch_prepare_user(void)
 
 	if (unlikely(!registers_are_of(cpu, at)))
 		load_owner(cpu, at);
-	cpu->fpu_live = true;
+	cpu_self()->user_is_live = true;
 }
 
 void fpu_forget(struct arch_thread *at)
@@ -153,7 +154,7 @@ void fpu_forget(struct arch_thread *at)
 	at->fpu_cpu = CPU_MAX;
 	if (cpu->fpu_owner == at) {
 		cpu->fpu_owner = NULL;
-		cpu->fpu_live = false;
+		cpu_self()->user_is_live = false;
 	}
 }
 

@@ -93,6 +93,21 @@ static inline uint64_t arch_cycles(void)
 
 static inline uint64_t frame_pc(const struct trap_frame *f) { return f->rip; }
 
+static inline bool frame_may_return(const struct trap_frame *f)
+{
+	return f->rip < USER_END + PAGE_SIZE;
+}
+
+/* True when SYSRET does what IRET would: it takes the address from rcx, the flags from r11. */
+static inline bool frame_prepare_return(struct trap_frame *f)
+{
+	f->cs = USER_CS;
+	f->ss = USER_DS;
+	f->rflags = (f->rflags & RFLAGS_USER) | RFLAGS_IF | RFLAGS_FIXED;
+	return f->trap == TRAP_SYSCALL && f->rcx == f->rip && f->r11 == f->rflags &&
+	       (f->rflags & (RFLAGS_TF | RFLAGS_RF)) == 0;
+}
+
 static inline void frame_set_result(struct trap_frame *f, uint64_t value) { f->rax = value; }
 
 static inline uint64_t frame_syscall_arg(const struct trap_frame *f, unsigned int index)

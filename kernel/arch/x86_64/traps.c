@@ -360,29 +360,8 @@ void trap_paranoid(struct trap_frame *f)
 }
 
 /* IRET would fault in the kernel: the program gets the signal of a jump to there. */
-static never_inline void refuse_pc(struct trap_frame *f)
+void frame_refuse(struct trap_frame *f)
 {
-	arch_irq_enable();
 	exception_enter(f, &(struct exception){ .signo = SIGSEGV, .code = SI_KERNEL,
 		.trap_number = TRAP_GP });
-}
-
-/*
- * The last C code before user mode; returns with interrupts off. True when SYSRET does what IRET
- * would. The frame may have been written by sigreturn, ptrace or exec: what could make IRET fault
- * or give a program rights is put right here, whoever wrote it.
- */
-bool arch_return_user(struct trap_frame *f);
-bool arch_return_user(struct trap_frame *f)
-{
-	user_return(f);
-	while (unlikely(f->rip >= USER_END + PAGE_SIZE)) {
-		refuse_pc(f);
-		user_return(f);
-	}
-	f->cs = USER_CS;
-	f->ss = USER_DS;
-	f->rflags = (f->rflags & RFLAGS_USER) | RFLAGS_IF | RFLAGS_FIXED;
-	return f->trap == TRAP_SYSCALL && f->rcx == f->rip && f->r11 == f->rflags &&
-	       (f->rflags & (RFLAGS_TF | RFLAGS_RF)) == 0;
 }

@@ -91,7 +91,7 @@ static void take_tree(struct snapshot *s, struct process *p)
 {
 	irq_state_t state = spin_lock_irqsave(&process_tree_lock);
 
-	s->ppid = p->parent != NULL ? p->parent->pid : 0;
+	s->ppid = process_parent_pid(p);
 	s->pgid = p->group != NULL ? p->group->id : 0;
 	s->sid = p->group != NULL ? p->group->session->id : 0;
 	spin_unlock_irqrestore(&process_tree_lock, state);
