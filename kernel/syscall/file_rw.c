@@ -75,6 +75,12 @@ static int init_user(struct iobuf *io, uint64_t buffer, uint64_t count)
 }
 
 /* The descriptor is looked at before the buffer: -EBADF wins over -EFAULT. */
+static int init_for(const struct file *file, bool write, struct iobuf *io, uint64_t buffer,
+		    uint64_t count)
+{
+	return (write ? file->writable : file->readable) ? init_user(io, buffer, count) : -EBADF;
+}
+
 static long transfer_buffer(uint64_t fd, uint64_t buffer, uint64_t count, bool write)
 {
 	struct fd_ref ref;
@@ -83,10 +89,7 @@ static long transfer_buffer(uint64_t fd, uint64_t buffer, uint64_t count, bool w
 
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
-	if (write ? !ref.file->writable : !ref.file->readable)
-		done = -EBADF;
-	else
-		done = init_user(&io, buffer, count);
+	done = init_for(ref.file, write, &io, buffer, count);
 	if (done == 0)
 		done = write ? write_here(ref.file, &io) : file_read_here(ref.file, &io);
 	fd_put(&ref);
@@ -132,20 +135,23 @@ long sys_writev(uint64_t fd, uint64_t iov, uint64_t count)
 
 /* --- at a position ---------------------------------------------------------------------------- */
 
+static ssize_t move_at(struct file *file, struct iobuf *io, loff_t pos, bool write)
+{
+	int error = write ? limit_write(file, io, pos) : 0;
+
+	if (error != 0)
+		return error;
+	return write ? file_write(file, io, &pos) : file_read(file, io, &pos);
+}
+
 static ssize_t transfer_at(uint64_t fd, struct iobuf *io, int64_t offset, bool write)
 {
 	struct fd_ref ref;
-	loff_t pos = offset;
 	ssize_t done;
 
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
-	if (ref.file->ops->stream)
-		done = -ESPIPE;
-	else
-		done = write ? limit_write(ref.file, io, pos) : 0;
-	if (done == 0)
-		done = write ? file_write(ref.file, io, &pos) : file_read(ref.file, io, &pos);
+	done = ref.file->ops->stream ? -ESPIPE : move_at(ref.file, io, offset, write);
 	fd_put(&ref);
 	return account(done, write);
 }
@@ -155,15 +161,18 @@ static long transfer_buffer_at(uint64_t fd, uint64_t buffer, uint64_t count, int
 {
 	struct fd_ref ref;
 	struct iobuf io;
-	int error;
+	ssize_t done = -ESPIPE;
 
 	if (offset < 0)
 		return -EINVAL;
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
+	if (!ref.file->ops->stream)
+		done = init_for(ref.file, write, &io, buffer, count);
+	if (done == 0)
+		done = move_at(ref.file, &io, offset, write);
 	fd_put(&ref);
-	error = init_user(&io, buffer, count);
-	return error != 0 ? error : transfer_at(fd, &io, offset, write);
+	return account(done, write);
 }
 
 long sys_pread64(uint64_t fd, uint64_t buffer, uint64_t count, uint64_t offset)

@@ -264,11 +264,26 @@ int object_get_page(struct object *object, uint64_t index, bool create, struct p
 	}
 }
 
+/* The page with a reference; NULL: none, or one without content yet. */
+static inline struct page *find_get_locked(struct object *object, uint64_t index)
+	REQUIRES(&object->lock)
+{
+	struct page *page = radix_find(&object->pages, index);
+
+	if (page == NULL || !page_has(page, PAGE_UPTODATE))
+		return NULL;
+	page_get(page);
+	return page;
+}
+
 struct page *object_find_page(struct object *object, uint64_t index)
 {
-	struct page *page = NULL;
+	struct page *page;
 
-	return object_find_pages(object, index, 1, &page) == 1 ? page : NULL;
+	spin_lock(&object->lock);
+	page = find_get_locked(object, index);
+	spin_unlock(&object->lock);
+	return page;
 }
 
 size_t object_find_pages(struct object *object, uint64_t index, size_t n, struct page **pages)
@@ -277,14 +292,8 @@ size_t object_find_pages(struct object *object, uint64_t index, size_t n, struct
 
 	spin_lock(&object->lock);
 	for (size_t i = 0; i < n; i++) {
-		struct page *page = radix_find(&object->pages, index + i);
-
-		pages[i] = NULL;
-		if (page == NULL || !page_has(page, PAGE_UPTODATE))
-			continue;
-		page_get(page);
-		pages[i] = page;
-		found++;
+		pages[i] = find_get_locked(object, index + i);
+		found += pages[i] != NULL;
 	}
 	spin_unlock(&object->lock);
 	return found;

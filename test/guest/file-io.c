@@ -213,6 +213,11 @@ TEST("do pread and pwrite leave the offset, fail on pipes and negative offsets?"
 	CHECK_OK(pipe(ends));
 	CHECK_ERRNO(pread(ends[0], got, 1, 0), ESPIPE);
 	CHECK_ERRNO(lseek(ends[0], 0, SEEK_CUR), ESPIPE);
+	/* What the descriptor forbids is said before the buffer is looked at. */
+	CHECK_ERRNO(pread(ends[0], (void *)-4096, 1, 0), ESPIPE);
+	fd = open("f", O_WRONLY);
+	CHECK_ERRNO(pread(fd, (void *)-4096, 1, 0), EBADF);
+	CHECK_ERRNO(pwrite(fd, (void *)-4096, 1, 0), EFAULT);
 }
 
 TEST("do readv, writev, preadv, pwritev gather and scatter, and refuse wrong vectors?")
