@@ -165,8 +165,7 @@ bool explore_table_read(struct explore_table *t, FILE *in)
 
 /* --- the table ------------------------------------------------------------------------- */
 
-/* Kernel addresses ("kernel@ffff...") get their symbols. */
-static void print_places(const char *text, const struct symbols *symbols)
+void explore_line_print(const char *text, const struct symbols *symbols)
 {
 	const char *at;
 	unsigned long address;
@@ -193,7 +192,7 @@ static void print_violations(const struct explore_table *t, const struct explore
 		const char *text = t->violations[i];
 
 		printf("violation: ");
-		print_places(text, view->symbols);
+		explore_line_print(text, view->symbols);
 		printf("  ./tine lab explore %s--replay %.*s\n", red, (int)strcspn(text, " "),
 		       text);
 	}

@@ -53,5 +53,7 @@ struct explore_view {
 	bool verbose;			/* a line for each kind of schedule */
 	const struct symbols *symbols;	/* may be NULL */
 };
+/* A line of the program's, its kernel addresses ("kernel@ffff...") as symbols; NULL: none. */
+void explore_line_print(const char *line, const struct symbols *symbols);
 /* True when nothing is wrong with it. */
 bool explore_table_print(const struct explore_table *table, const struct explore_view *view);

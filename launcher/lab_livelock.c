@@ -119,8 +119,8 @@ static void show_causes(bool quick)
 	struct outcome o;
 
 	o = with("timer=pit hz=1000 sched=rr tlb=pge headway=off log=info", NULL, false);
-	lab_check(o.finished && !o.child_barren, "A is wrong: the report's TLB flush "
-		  "at each switch, 1000 Hz, no log: both finish");
+	lab_check(o.finished && !o.child_barren, "A is wrong: it stuck without the report's TLB "
+		  "flush; with it, at 1000 Hz, and no line: both finish");
 	o = with("timer=pit hz=10 sched=rr log=sync baud=115200 headway=off", NULL, false);
 	lab_check(o.finished && !o.child_barren,
 		  "B: the same line, a slower tick (100 ms): both finish");
@@ -163,7 +163,7 @@ int lab_livelock(int argc, char **argv)
 
 	show_failure();
 	show_name();
-	lab_say("why: one thing changed at a time");
+	lab_say("why");
 	show_causes(quick);
 	show_cure();
 	return lab_verdict("A tick was pending wherever interrupts came on again: a switch with "

@@ -119,8 +119,8 @@ static void run_at(const char *title, const char *rate, uint64_t tick_us)
 	lab_check(r.status == 0, "it ends with status 0 (after %.1f s)", r.seconds);
 	/* Emulated time is real time, and the machine may be busy: to a fifth. */
 	lab_check(both.tick_us > tick_us * 4 / 5 && both.tick_us < tick_us * 6 / 5,
-		  "a tick takes %.2f ms: %.2f Hz", (double)both.tick_us / 1000,
-		  both.tick_us ? 1e6 / (double)both.tick_us : 0);
+		  "a tick takes %.2f ms, %.2f Hz; expected: %.2f ms", (double)both.tick_us / 1000,
+		  both.tick_us ? 1e6 / (double)both.tick_us : 0, (double)tick_us / 1000);
 	if (r.status != 0)
 		lab_show_failure(&r, r.log);
 }

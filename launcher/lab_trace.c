@@ -204,7 +204,6 @@ int lab_trace(int argc, char **argv)
 {
 	const char *build = getenv("TINE_BUILD");
 	char path[] = "/tmp/tine-trace-XXXXXX.txt";
-	const int fd = mkstemps(path, 4);
 	const struct lab_machine machine = {
 		.words = "sched=rr", .command = "/bin/lab-report", .icount = true, .seconds = 300,
 		.trace = path,
@@ -216,8 +215,10 @@ int lab_trace(int argc, char **argv)
 	struct lab_result r;
 	unsigned int most;
 	bool paired;
+	int fd;
 
 	(void)lab_is_quick(argc, argv);
+	fd = mkstemps(path, 4);
 	if (!symbols || fd < 0)
 		die(STATUS_FAILED, "lab trace: no symbols in the kernel, or no room in /tmp: "
 		    "build with ./tine run -- true, or make room");

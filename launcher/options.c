@@ -170,6 +170,17 @@ static error_t parse_other(int key, char *argument, struct argp_state *state)
 	}
 }
 
+/* One that is left open would take the words that follow, the emulator's own, into its word. */
+static void check_quotes(const char *words)
+{
+	unsigned int quotes = 0;
+
+	for (const char *c = words; *c; c++)
+		quotes += *c == '"';
+	if (quotes % 2)
+		die(STATUS_USAGE, "run: --append %s: a quote is not closed", words);
+}
+
 static error_t parse_option(int key, char *argument, struct argp_state *state)
 {
 	struct options *options = state->input;
@@ -195,6 +206,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		return 0;
 	case KEY_APPEND:
 		options->append = argument;
+		check_quotes(argument);
 		return 0;
 	case KEY_LOG:
 		options->log = argument;

@@ -9,7 +9,7 @@
  *
  * Pairs: (n, m), m counted from the first hit; on two processors n on the first, m on the second
  * from its own start. When there are more pairs than the budget, every k-th m is taken, beginning
- * at another one for each n. Shards own blocks of n.
+ * at another one for each n. Shards own blocks of n, BLOCK visited in each.
  */
 #include <stdarg.h>
 
@@ -229,16 +229,19 @@ static unsigned long budget_of(const struct sweep *w)
 	return w->scenario->all_required && budget < CONTROL_PAIRS ? CONTROL_PAIRS : budget;
 }
 
+/* As many as a block has, whatever the stride. */
+static unsigned int block_of(const struct sweep *w) { return BLOCK * stride_of(w); }
+
 static bool is_mine(const struct sweep *w, unsigned int n)
 {
-	return (n / BLOCK) % w->options->shards == w->options->shard;
+	return (n / block_of(w)) % w->options->shards == w->options->shard;
 }
 
 /* The first n' >= n that this shard owns. */
 static unsigned int next_mine(const struct sweep *w, unsigned int n)
 {
 	while (!is_mine(w, n))
-		n = (n / BLOCK + 1) * BLOCK;
+		n = (n / block_of(w) + 1) * block_of(w);
 	return n;
 }
 
@@ -563,8 +566,9 @@ static void replay(struct sweep *w)
 		r.result.hits = 2;
 	}
 	outcome_add(w, &r, true);
-	explore_line("replay %s:%s:%u,%u%s%s :: %s", w->scenario->name, w->kind->name, r.n, r.m,
-		     hit_text(&r.result, 0), hit_text(&r.result, 1), r.outcome);
+	explore_line("replay %s:%s:%u,%u%s%s :: %s%s", w->scenario->name, w->kind->name, r.n, r.m,
+		     hit_text(&r.result, 0), hit_text(&r.result, 1),
+		     r.result.hits == 0 ? "it ended before the shot: " : "", r.outcome);
 }
 
 void sweep(const struct scenario *s, const struct options *o)

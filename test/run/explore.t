@@ -61,14 +61,14 @@ is lab('merge', $parts[0])->{status}, 2, 'one share is not the whole';
 is lab('merge', @parts[0, 0])->{status}, 2, 'nor is one twice';
 
 $r = lab('explore', '--replay', 'control:switch:300,0');
-like $r->{out}, qr/^replay control:switch:300,0 \w+@[0-9a-f]+ thread \d+ :: /, 'one schedule runs again';
+like $r->{out}, qr/^replay control:switch:300,0 (user@[0-9a-f]+|kernel@\w+\+0x[0-9a-f]+) thread \d+ :: /, 'one schedule runs again';
 
 # One line and status 2.
 for my $case ([ 'no scenario nothing-such', 'nothing-such' ], [ 'no scenario nothing-such', '--replay', 'nothing-such:switch:1,0' ],
 	      [ 'a kind of fork \(switch, slice, call, pair\)', '--replay', 'fork:bad' ],
 	      [ 'a kind of fork', '--replay', 'fork' ], [ 'a kind of fork', '--replay', 'fork:turn:1,2' ],
 	      [ 'a kind of fork', '--replay', 'fork:switch:0,0' ], [ 'a kind of fork', '--replay', 'fork:switch:-5,0' ],
-	      [ 'a kind of fork', '--replay', 'fork:switch:5,0x' ], [ '--frobnicate', '--frobnicate' ],
+	      [ 'a kind of fork', '--replay', 'fork:switch:5,0x' ], [ '--frobnicate', '--frobnicate' ], [ '--shard 1/2/3', '--shard', '1/2/3' ], [ '--shard 4294967296/2', '--shard', '4294967296/2' ],
 	      [ 'not a number', '--jobs', 'x' ], [ 'not I/N', '--shard', '2/2' ]) {
 	my ($said, @words) = @$case;
 	my $bad = tine('lab', 'explore', @words);

@@ -7,6 +7,7 @@
 #include "abi/errno.h"
 #include "abi/stat.h"
 #include "core/cmdline.h"
+#include "core/ipi.h"
 #include "core/user_copy.h"
 #include "fs/devfs/devfs.h"
 #include "lib/device_number.h"
@@ -98,7 +99,23 @@ static long explore_ioctl(struct file *file, unsigned int command, uint64_t arg)
 	}
 }
 
-static const struct file_ops explore_ops = { .ioctl = explore_ioctl };
+static void end_here(void *arg)
+{
+	struct explore_result unused;
+
+	explore_end(&unused);
+}
+
+/* What somebody who is gone left armed would keep a processor's timers for ever. */
+static void explore_release(struct file *file)
+{
+	end_here(NULL);
+	ipi_call_wait((cpu_mask_t)((2ULL << (cpu_count - 1)) - 1), end_here, NULL);
+}
+
+static const struct file_ops explore_ops = {
+	.ioctl = explore_ioctl, .release = explore_release,
+};
 
 static struct chardev explore_chardev = {
 	.name = "explore", .major = EXPLORE_MAJOR, .minor_count = 1, .ops = &explore_ops,

@@ -246,9 +246,11 @@ static void put_headway(struct text *out, struct process *p, struct task *t)
 	const struct headway *h = &t->thread.headway;
 
 	text_printf(out,
-		    "dispatches %llu\nuser_returns %llu\nstalls %llu\nlongest_wait_ns %llu\n",
+		    "dispatches %llu\nuser_returns %llu\nstalls %llu\ndeferrals %llu\n"
+		    "longest_wait_ns %llu\n",
 		    (unsigned long long)h->dispatches, (unsigned long long)t->thread.user_entered,
-		    (unsigned long long)h->stalls, (unsigned long long)h->longest_wait_ns);
+		    (unsigned long long)h->stalls, (unsigned long long)h->deferrals,
+		    (unsigned long long)h->longest_wait_ns);
 }
 
 static int show_headway(struct text *out, const struct proc_subject *s)
