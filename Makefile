@@ -11,6 +11,8 @@
 # their own, which uses O, Q and KERNEL_* from here.
 
 O ?= build
+# The compiler writes it into the dependencies: by one name, whoever calls.
+override O := $(abspath $(O))
 Q := $(if $(V),,@)
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
