@@ -67,7 +67,7 @@ struct thread {
 	uint64_t user_entered;		/* returns to user since switch-in: the headway invariant */
 	uint64_t user_pc;		/* [o] where the last of them went (sched/headway.h), or
 					 * the first is to go */
-	uint64_t user_since_ns;		/* [o] the first of them */
+	uint64_t user_since_ns;		/* [o] when the first of them was */
 	uint32_t refusals;		/* [o] slice expiries refused since switch-in */
 	/* [o] What it went back to user mode with after a slice's end: sched/switch.c */
 	uint64_t kept_pc, kept_sum;
