@@ -149,8 +149,11 @@ static void run_ring(const struct metric *m)
 	for (unsigned int s = 0; s <= samples_wanted(200); s++) {
 		uint64_t begin = ticks_now();
 
+		if (s > 0)
+			stretch_begin();
 		for (int i = 0; i < 10; i++)
 			round_trip(pipes[0][1], pipes[n - 1][0]);
+		stretch_end();
 		if (s > 0)
 			sample(NULL, ticks_now() - begin, 10 * n);
 	}

@@ -9,8 +9,16 @@
  *	nopl 0x74696e02(%rax,%rax,1)	it ends			0f 1f 84 00 02 6e 69 74
  *
  * Without marks all is counted. Each stretch adds to the same counts. At exit one line a block goes to
- * the file named by out=FILE: its address, how often it ran, its instructions, and those instructions
- * among them that cost much more than others under emulation.
+ * the file named by out=FILE: its address, how often it ran, its instructions, how often the emulator
+ * had to look it up, how often for the first time since a load of CR3, and those instructions among
+ * them that cost much more than others under emulation.
+ *
+ * With pages=on (slower) these look-ups are counted, and the pages: "page ADDRESS MODE TIMES" says how
+ * often a page was touched for the first time since a load of CR3, MODE being user, kernel or access
+ * (the kernel with AC set: another table of translations). What is modelled is QEMU 7.2's TCG: a jump,
+ * call or fall-through within a page is chained to its target; a return, an indirect one, one to
+ * another page, and what follows an instruction that changes the processor's state, is looked up by
+ * its address, in a cache that a load of CR3 empties along with all translations of pages.
  *
  * One processor: the counters are not atomic. The declarations below are those of the interface that is
  * used, in our words: its version is in what QEMU_PLUGIN_VERSION says.
@@ -28,10 +36,12 @@
 typedef uint64_t plugin_id;
 struct qemu_plugin_tb;
 struct qemu_plugin_insn;
-enum { INLINE_ADD_U64 = 0, CALLBACK_NO_REGISTERS = 0 };
+enum { INLINE_ADD_U64 = 0, CALLBACK_NO_REGISTERS = 0, MEMORY_READ_AND_WRITE = 3 };
 
+typedef uint32_t memory_info;
 typedef void (*block_callback)(plugin_id id, struct qemu_plugin_tb *block);
 typedef void (*run_callback)(unsigned int cpu, void *data);
+typedef void (*memory_callback)(unsigned int cpu, memory_info info, uint64_t address, void *data);
 typedef void (*exit_callback)(plugin_id id, void *data);
 
 void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id, block_callback callback);
@@ -39,6 +49,10 @@ void qemu_plugin_register_vcpu_tb_exec_inline(struct qemu_plugin_tb *block, int 
 					      uint64_t amount);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, run_callback callback, int registers,
 					    void *data);
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *block, run_callback callback, int registers,
+					  void *data);
+void qemu_plugin_register_vcpu_mem_cb(struct qemu_plugin_insn *insn, memory_callback callback, int registers,
+				      int which, void *data);
 void qemu_plugin_register_atexit_cb(plugin_id id, exit_callback callback, void *data);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *block);
@@ -49,16 +63,118 @@ size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
 EXPORT int qemu_plugin_version = QEMU_PLUGIN_VERSION;
 EXPORT int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv);
 
+/* How a block ends, which says how its successor is found. */
+enum ending { ENDS_CHAINED, ENDS_INDIRECT, ENDS_OUTSIDE, ENDS_CR3, ENDS_STAC, ENDS_CLAC };
+
 struct block {
 	struct block *next;
 	uint64_t address, count, begun_at, counted;
+	uint64_t looked_up, looked_up_first, epoch;
 	unsigned int instructions;
+	enum ending ending;
 	char dear[64];			/* names of the dear ones, each with a comma before */
 };
 
 static struct block *blocks;
 static const char *out_path = "profile.out";
-static bool counting, marked;
+static bool counting, marked, with_pages;
+
+/* --- look-ups and pages ------------------------------------------------------------------------------ */
+
+#define PAGE_SHIFT 12
+#define PAGES_MAX (1u << 16)		/* a power of two: a table with open addressing */
+enum mode { MODE_USER, MODE_KERNEL, MODE_ACCESS };
+
+struct page { uint64_t key, epoch, first; };
+
+static struct page pages[PAGES_MAX];
+static uint64_t epoch = 1;		/* loads of CR3, and one */
+static uint64_t accesses[3], outside;
+static struct block *last;
+static enum mode mode;
+static bool access_is_open;		/* AC */
+
+static void touch(uint64_t address)
+{
+	uint64_t key = address >> PAGE_SHIFT << 2 | mode;
+	uint32_t i = (uint32_t)(key * 0x9e3779b97f4a7c15u >> 48) & (PAGES_MAX - 1);
+
+	for (uint32_t looks = 0; pages[i].key != 0 && pages[i].key != key + 1; i = (i + 1) & (PAGES_MAX - 1))
+		if (++looks == PAGES_MAX)
+			return;
+	pages[i].key = key + 1;
+	if (pages[i].epoch == epoch)
+		return;
+	pages[i].epoch = epoch;
+	pages[i].first += counting;
+}
+
+static void memory_touched(unsigned int cpu, memory_info info, uint64_t address, void *data)
+{
+	(void)cpu, (void)info, (void)data;
+	accesses[mode] += counting;
+	touch(address);
+}
+
+static bool is_looked_up(const struct block *from, const struct block *to)
+{
+	return from == NULL || from->ending != ENDS_CHAINED ||
+	       from->address >> PAGE_SHIFT != to->address >> PAGE_SHIFT;
+}
+
+static void block_runs(unsigned int cpu, void *data)
+{
+	struct block *b = data;
+
+	(void)cpu;
+	if (last != NULL) {
+		if (last->ending == ENDS_CR3)
+			epoch++;
+		if (last->ending == ENDS_STAC || last->ending == ENDS_CLAC)
+			access_is_open = last->ending == ENDS_STAC;
+		outside += counting && last->ending >= ENDS_OUTSIDE;
+	}
+	mode = b->address >> 47 == 0 ? MODE_USER : access_is_open ? MODE_ACCESS : MODE_KERNEL;
+	if (is_looked_up(last, b)) {
+		b->looked_up += counting;
+		if (b->epoch != epoch) {
+			b->epoch = epoch;
+			b->looked_up_first += counting;
+			touch(b->address);
+		}
+	}
+	last = b;
+}
+
+/* By the last instruction of a block. */
+static enum ending ending_of(const uint8_t *code, size_t size)
+{
+	size_t skip = size > 0 && (code[0] & 0xf0) == 0x40 ? 1 : 0;	/* REX */
+	const uint8_t *c = code + skip;
+
+	size -= skip;
+	if (c[0] == 0xc3 || c[0] == 0xc2 || (size >= 2 && c[0] == 0xf3 && c[1] == 0xc3) ||
+	    (size >= 2 && c[0] == 0xff && ((c[1] >> 3 & 7) == 2 || (c[1] >> 3 & 7) == 4)))
+		return ENDS_INDIRECT;
+	/* STI, POPF, IRET, HLT */
+	if (c[0] == 0xfb || c[0] == 0x9d || c[0] == 0xcf || c[0] == 0xf4)
+		return ENDS_OUTSIDE;
+	if (size < 2 || c[0] != 0x0f)
+		return ENDS_CHAINED;
+	if (c[1] == 0x05 || c[1] == 0x07 || c[1] == 0x30)		/* SYSCALL, SYSRET, WRMSR */
+		return ENDS_OUTSIDE;
+	if (size >= 3 && c[1] == 0x22)
+		return (c[2] >> 3 & 7) == 3 ? ENDS_CR3 : ENDS_OUTSIDE;
+	if (size >= 3 && c[1] == 0x01 && (c[2] == 0xca || c[2] == 0xcb))
+		return c[2] == 0xcb ? ENDS_STAC : ENDS_CLAC;
+	if (size >= 3 && c[1] == 0x01 && c[2] < 0xc0 && (c[2] >> 3 & 7) == 7)	/* INVLPG */
+		return ENDS_OUTSIDE;
+	if (size >= 3 && c[1] == 0xae && c[2] < 0xc0 && (c[2] >> 3 & 7) == 5)	/* XRSTOR */
+		return ENDS_OUTSIDE;
+	return ENDS_CHAINED;
+}
+
+/* --- counting ---------------------------------------------------------------------------------------- */
 
 static void begin(unsigned int cpu, void *data)
 {
@@ -84,12 +200,20 @@ static const char *dear_name(const uint8_t *code, size_t size)
 		{ "cpuid", 2, { 0x0f, 0xa2 } }, { "syscall", 2, { 0x0f, 0x05 } }, { "sysret", 3, { 0x48, 0x0f, 0x07 } },
 		{ "iret", 2, { 0x48, 0xcf } }, { "swapgs", 3, { 0x0f, 0x01, 0xf8 } }, { "out", 1, { 0xee } },
 		{ "out", 1, { 0xef } }, { "in", 1, { 0xec } }, { "in", 1, { 0xed } }, { "hlt", 1, { 0xf4 } },
+		{ "sti", 1, { 0xfb } }, { "popf", 1, { 0x9d } }, { "cli", 1, { 0xfa } }, { "pushf", 1, { 0x9c } },
+		{ "stac", 3, { 0x0f, 0x01, 0xcb } }, { "clac", 3, { 0x0f, 0x01, 0xca } },
 	};
 	size_t skip = size > 0 && (code[0] & 0xf0) == 0x40 ? 1 : 0;	/* REX */
 
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		if (size == plain[i].size && memcmp(code, plain[i].bytes, size) == 0)
 			return plain[i].name;
+	if (code[0] == 0xf0)
+		return "lock";
+	if (size < skip + 2)
+		return NULL;
+	if (code[skip] == 0x87 && code[skip + 1] < 0xc0)
+		return "xchg";
 	if (size < skip + 3 || code[skip] != 0x0f)
 		return NULL;
 	if (code[skip + 1] == 0x22)
@@ -122,6 +246,9 @@ static void look_at(struct block *b, struct qemu_plugin_insn *insn)
 
 	if (name != NULL && strlen(b->dear) + strlen(name) + 2 < sizeof(b->dear))
 		strcat(strcat(b->dear, ","), name);
+	if (with_pages)
+		qemu_plugin_register_vcpu_mem_cb(insn, memory_touched, CALLBACK_NO_REGISTERS, MEMORY_READ_AND_WRITE,
+						 NULL);
 	if (mark == 1 || mark == 2)
 		qemu_plugin_register_vcpu_insn_exec_cb(insn, mark == 1 ? begin : end, CALLBACK_NO_REGISTERS, NULL);
 }
@@ -137,9 +264,29 @@ static void block_translated(plugin_id id, struct qemu_plugin_tb *tb)
 	b->instructions = (unsigned int)qemu_plugin_tb_n_insns(tb);
 	for (size_t i = 0; i < b->instructions; i++)
 		look_at(b, qemu_plugin_tb_get_insn(tb, i));
+	if (with_pages) {
+		struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, b->instructions - 1);
+
+		b->ending = ending_of(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+		qemu_plugin_register_vcpu_tb_exec_cb(tb, block_runs, CALLBACK_NO_REGISTERS, b);
+	}
 	b->next = blocks;
 	blocks = b;
 	qemu_plugin_register_vcpu_tb_exec_inline(tb, INLINE_ADD_U64, &b->count, 1);
+}
+
+static void write_pages(FILE *file)
+{
+	static const char *const names[] = { "user", "kernel", "access" };
+
+	for (uint32_t i = 0; i < PAGES_MAX; i++)
+		if (pages[i].first != 0)
+			fprintf(file, "page %lx %s %lu\n", (pages[i].key - 1) >> 2 << PAGE_SHIFT,
+				names[(pages[i].key - 1) & 3], pages[i].first);
+	for (uint32_t i = 0; i < 3 && with_pages; i++)
+		fprintf(file, "accesses %s %lu\n", names[i], accesses[i]);
+	if (with_pages)
+		fprintf(file, "outside %lu\n", outside);
 }
 
 static void write_counts(plugin_id id, void *data)
@@ -156,17 +303,22 @@ static void write_counts(plugin_id id, void *data)
 		uint64_t times = marked ? b->counted : b->count;
 
 		if (times != 0)
-			fprintf(file, "%lx %lu %u %s\n", b->address, times, b->instructions, b->dear);
+			fprintf(file, "%lx %lu %u %lu %lu %s\n", b->address, times, b->instructions, b->looked_up,
+				b->looked_up_first, b->dear);
 	}
+	write_pages(file);
 	fclose(file);
 }
 
 int qemu_plugin_install(plugin_id id, const void *info, int argc, char **argv)
 {
 	(void)info;
-	for (int i = 0; i < argc; i++)
+	for (int i = 0; i < argc; i++) {
 		if (strncmp(argv[i], "out=", 4) == 0)
 			out_path = strdup(argv[i] + 4);
+		else if (strcmp(argv[i], "pages=on") == 0)
+			with_pages = true;
+	}
 	qemu_plugin_register_vcpu_tb_trans_cb(id, block_translated);
 	qemu_plugin_register_atexit_cb(id, write_counts, NULL);
 	return 0;
