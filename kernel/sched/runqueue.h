@@ -31,12 +31,14 @@ struct runqueue {
 	uint64_t rt_period_start_ns;
 	uint32_t rt_queued;
 	uint64_t rt_levels[2];		/* bit set: rt[n] is not empty */
-	struct list_head rt[RT_LEVELS];
 
 	uint64_t slice_armed_ns;	/* [r] what timer_set_slice() was last given */
 	uint64_t next_balance_ns;
 	uint64_t switches;		/* [r] */
 	uint64_t idle_since_ns;
+
+	/* Last: a switch among others touches only what is above. */
+	struct list_head rt[RT_LEVELS];
 } cache_aligned;
 
 PERCPU_DECLARE(struct runqueue, runqueue);

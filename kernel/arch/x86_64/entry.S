@@ -109,6 +109,8 @@ debug_common:
 	swapgs
 	jmp trap_common
 
+	/* kernel.ld puts these beside what they call. */
+	.section .text.entry, "ax"
 	.balign 16
 	.globl syscall_entry
 syscall_entry:
@@ -154,6 +156,7 @@ user_thread_start:
 	call thread_first_return	/* as user_return */
 	jmp user_returned
 
+	.text
 /* The first instruction of a kernel thread: r12 is its function, r13 the argument. */
 	.globl kernel_thread_start
 kernel_thread_start:
@@ -228,6 +231,7 @@ spin_halt_end:
 	ret
 
 /* void switch_stacks(uint64_t *save_to, uint64_t load) */
+	.section .text.entry, "ax"
 	.balign 16
 	.globl switch_stacks
 switch_stacks:

@@ -83,8 +83,28 @@
 	FIXUP 7b, 8b, 9b, \kind
 .endm
 
-	.text
+/* int user_load32_raw(const uint32_t *from, uint32_t *out): 0, or -1 on a fault */
+.macro LOAD32 name, kind
+	.balign 16
+	.globl \name
+\name:
+	SMAP_STAC
+	xorl %eax, %eax
+1:	movl (%rdi), %ecx
+2:	movl %ecx, (%rsi)
+3:	SMAP_CLAC
+	ret
+4:	movl $-1, %eax
+	jmp 3b
+	FIXUP 1b, 2b, 4b, \kind
+.endm
+
+	/* kernel.ld puts these beside those that call them most. */
+	.section .text.user_copy, "ax"
 	COPY user_copy_bytes, FIXUP_MAY_FAULT
+	LOAD32 user_load32_raw, FIXUP_MAY_FAULT
+	LOAD32 user_load32_raw_nofault, FIXUP_NO_FAULT
+	.text
 	COPY user_copy_bytes_nofault, FIXUP_NO_FAULT
 
 /* size_t user_clear_bytes(void *to, size_t n): how many bytes were not cleared */
@@ -135,24 +155,6 @@ user_copy_string:
 5:	movq $-1, %rax
 	jmp 4b
 	FIXUP 2b, 3b, 5b, FIXUP_MAY_FAULT
-
-/* int user_load32_raw(const uint32_t *from, uint32_t *out): 0, or -1 on a fault */
-.macro LOAD32 name, kind
-	.balign 16
-	.globl \name
-\name:
-	SMAP_STAC
-	xorl %eax, %eax
-1:	movl (%rdi), %ecx
-2:	movl %ecx, (%rsi)
-3:	SMAP_CLAC
-	ret
-4:	movl $-1, %eax
-	jmp 3b
-	FIXUP 1b, 2b, 4b, \kind
-.endm
-	LOAD32 user_load32_raw, FIXUP_MAY_FAULT
-	LOAD32 user_load32_raw_nofault, FIXUP_NO_FAULT
 
 /* int NAME(uintN_t *to, uintN_t value) */
 .macro STORE name, instruction, value
@@ -216,12 +218,15 @@ user_copy_string:
 /* int xrstor_checked(const void *area): 0, or -1 when the processor refused its content */
 	.balign 16
 	.globl xrstor_checked, fxrstor_checked, rdmsr_checked
+	.section .text.xrstor_checked, "ax"
+	.balign 16
 xrstor_checked:
 	movl $-1, %eax
 	movl $-1, %edx
 1:	xrstor64 (%rdi)
 2:	xorl %eax, %eax
 	ret
+	.text
 fxrstor_checked:
 3:	fxrstor64 (%rdi)
 4:	xorl %eax, %eax
