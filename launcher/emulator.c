@@ -7,13 +7,14 @@
  */
 #include "emulator.h"
 
+#include "scratch.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -22,15 +23,6 @@
 #include <unistd.h>
 
 #define SOCKET_BYTES	(256 * 1024)
-
-static int anonymous_file(const char *name)
-{
-	const int fd = memfd_create(name, MFD_CLOEXEC);
-
-	if (fd < 0)
-		die(STATUS_FAILED, "memfd_create: %s", strerror(errno));
-	return fd;
-}
 
 /* A regular file takes the log directly; to anything else it is copied at the end. */
 static void prepare_log(struct emulator *emulator, const char *log)
@@ -46,13 +38,13 @@ static void prepare_log(struct emulator *emulator, const char *log)
 	}
 	/* The emulator opens our file through /proc: a name like /dev/stderr would be its own. */
 	if (log && S_ISREG(status.st_mode)) {
-		emulator->log_path = text_format("/proc/%d/fd/%d", (int)getpid(), fd);
+		emulator->log_path = scratch_path(fd);
 		emulator->log = open(emulator->log_path, O_RDONLY | O_CLOEXEC);
 		if (emulator->log >= 0)
 			return;
 	}
-	emulator->log = anonymous_file("tine-log");
-	emulator->log_path = text_format("/proc/%d/fd/%d", (int)getpid(), emulator->log);
+	emulator->log = scratch_file("tine-log");
+	emulator->log_path = scratch_path(emulator->log);
 	emulator->log_copy = fd;
 }
 
@@ -63,7 +55,7 @@ void emulator_prepare(struct emulator *emulator, const char *log)
 
 	*emulator = (struct emulator){ .pid = -1 };
 	prepare_log(emulator, log);
-	emulator->errors = anonymous_file("tine-emulator");
+	emulator->errors = scratch_file("tine-emulator");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
 		die(STATUS_FAILED, "socketpair: %s", strerror(errno));
 	for (int i = 0; i < 2; i++)

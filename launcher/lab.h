@@ -37,13 +37,14 @@ struct lab_machine {
 	unsigned int seconds;		/* at most, of ours */
 	const char *until;		/* in the log: what ends it; NULL: its own end */
 	const char *emulator;		/* more words for the emulator, or NULL */
-	const char *trace;		/* where the flight recorder goes, or NULL */
+	bool trace;			/* the flight recorder's text is wanted */
 };
 
 struct lab_result {
 	int status;			/* the command's; -1 when `until` or the time ended it */
 	char *out;			/* its stdout and stderr */
 	char *log;			/* the kernel's */
+	char *trace;			/* of --trace, empty when none came */
 	double seconds;
 };
 
@@ -55,8 +56,8 @@ void lab_run_bochs(const struct lab_machine *machine, struct lab_result *result)
 bool lab_is_quick(int argc, char **argv);
 /* A machine's words with those of --append, whose values are the last and so count. */
 const char *lab_words(const char *words);
-/* The whole of a file, NULL when it cannot be read. */
-char *lab_read_file(const char *path);
+/* All that a file holds, as text; NULL when it cannot be read. */
+char *lab_read_all(int fd);
 
 /* --- what is found -------------------------------------------------------------------------- */
 

@@ -10,6 +10,7 @@
 
 #include "explore_table.h"
 #include "kernel.h"
+#include "scratch.h"
 #include "text.h"
 
 #include <argp.h>
@@ -221,9 +222,9 @@ static void part_start(const struct explore_options *o, unsigned int index, stru
 {
 	struct strings command = { 0 };
 
-	part->output = tmpfile();
+	part->output = fdopen(scratch_file("explored"), "w+");
 	if (!part->output)
-		die(STATUS_FAILED, "temporary file: %s", strerror(errno));
+		die(STATUS_FAILED, "out of memory");
 	part_command(&command, o, index);
 	fflush(stdout);
 	part->pid = fork();

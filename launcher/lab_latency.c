@@ -10,11 +10,9 @@
 
 #include "text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define THREADS_MAX	4096
 #define BUCKETS		10
@@ -237,28 +235,19 @@ static void show_rows(const char *title, const enum row *list, size_t count)
 /* Runs the program; true when it ended well. `cycles`: what 1000 calls took, if it says so. */
 static bool record(const char *words, const char *command, bool traces, uint64_t *cycles)
 {
-	char path[] = "/tmp/tine-latency-XXXXXX.txt";
-	const int fd = mkstemps(path, 4);
 	const struct lab_machine machine = {
-		.words = words, .icount = true, .seconds = SECONDS, .trace = traces ? path : NULL,
+		.words = words, .icount = true, .seconds = SECONDS, .trace = traces,
 		.command = command,
 	};
 	struct lab_result r;
-	char *text;
 
-	if (fd < 0)
-		die(STATUS_FAILED, "%s: %s; make room in /tmp", path, strerror(errno));
-	close(fd);
 	lab_run(&machine, &r);
-	text = traces ? lab_read_file(path) : NULL;
-	unlink(path);
-	if (text)
-		read_trace(text);
+	read_trace(r.trace);
 	if (r.status != 0)
 		lab_show_failure(&r, r.out);
 	*cycles = 0;
 	lab_number(r.out, "call: ", cycles);
-	return r.status == 0 && (text || !traces);
+	return r.status == 0;
 }
 
 static const char *program(unsigned int rounds, const char *more)

@@ -4,6 +4,7 @@
 #include "lab.h"
 
 #include "kernel.h"
+#include "scratch.h"
 #include "text.h"
 
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,7 +29,7 @@ static double now(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-static char *read_all(int fd)
+char *lab_read_all(int fd)
 {
 	struct stat status;
 	char *data;
@@ -48,42 +48,24 @@ static char *read_all(int fd)
 	return data;
 }
 
-char *lab_read_file(const char *path)
-{
-	const int fd = open(path, O_RDONLY | O_CLOEXEC);
-	char *data;
-
-	if (fd < 0)
-		return NULL;
-	data = read_all(fd);
-	close(fd);
-	return data;
-}
-
-static int file_in_memory(const char *name)
-{
-	const int fd = memfd_create(name, MFD_CLOEXEC);
-
-	if (fd < 0)
-		die(STATUS_FAILED, "memfd_create: %s", strerror(errno));
-	return fd;
-}
-
-static void make_command(struct strings *list, const struct lab_machine *machine, int log)
+static void make_command(struct strings *list, const struct lab_machine *machine, int log,
+			 int trace)
 {
 	strings_addf(list, "/proc/%d/exe", (int)getpid());
 	strings_add(list, "run");
 	strings_add(list, "--timeout");
 	strings_addf(list, "%u", machine->seconds);
 	strings_add(list, "--log");
-	strings_addf(list, "/proc/%d/fd/%d", (int)getpid(), log);
+	strings_add(list, scratch_path(log));
 	strings_add(list, "--append");
 	strings_add(list, lab_words(machine->words));
 	if (machine->icount)
 		strings_add(list, "--icount");
 	if (machine->trace) {
 		strings_add(list, "--trace");
-		strings_add(list, machine->trace);
+		strings_add(list, scratch_path(trace));
+		strings_add(list, "--trace-format");
+		strings_add(list, "txt");
 	}
 	if (machine->emulator) {
 		strings_add(list, "--emulator");
@@ -115,7 +97,7 @@ static pid_t start(char **argv, int out)
 
 static bool has_come(int log, const char *until)
 {
-	char *text = until ? read_all(log) : NULL;
+	char *text = until ? lab_read_all(log) : NULL;
 	const bool found = text && strstr(text, until);
 
 	free(text);
@@ -141,18 +123,21 @@ static int wait_for(pid_t pid, int log, const char *until, double limit)
 
 void lab_run(const struct lab_machine *machine, struct lab_result *result)
 {
-	const int log = file_in_memory("lab-log"), out = file_in_memory("lab-out");
+	const int log = scratch_file("lab-log"), out = scratch_file("lab-out");
+	const int trace = scratch_file("lab-trace");
 	const double begin = now();
 	struct strings command = { 0 };
 	pid_t pid;
 
-	make_command(&command, machine, log);
+	make_command(&command, machine, log, trace);
 	fflush(stdout);
 	pid = start(command.items, out);
 	result->status = wait_for(pid, log, machine->until, begin + machine->seconds + 10);
 	result->seconds = now() - begin;
-	result->out = read_all(out);
-	result->log = read_all(log);
+	result->out = lab_read_all(out);
+	result->log = lab_read_all(log);
+	result->trace = lab_read_all(trace);
+	close(trace);
 	close(log);
 	close(out);
 }
@@ -161,7 +146,7 @@ void lab_run_bochs(const struct lab_machine *machine, struct lab_result *result)
 {
 	const char *script = text_format("%s/tools/setup/bochs", source_directory());
 	const char *build = getenv("TINE_BUILD");
-	const int log = file_in_memory("lab-log"), out = file_in_memory("lab-out");
+	const int log = scratch_file("lab-log"), out = scratch_file("lab-out");
 	const double begin = now();
 	struct strings command = { 0 };
 	pid_t pid;
@@ -172,14 +157,15 @@ void lab_run_bochs(const struct lab_machine *machine, struct lab_result *result)
 	strings_addf(&command, "%s/initramfs.cpio", output_directory());
 	strings_addf(&command, "init=/bin/console %s -- %s", lab_words(machine->words),
 		     machine->command ? machine->command : "/bin/true");
-	strings_addf(&command, "/proc/%d/fd/%d", (int)getpid(), log);
+	strings_add(&command, scratch_path(log));
 	strings_addf(&command, "%u", machine->seconds);
 	fflush(stdout);
 	pid = start(command.items, out);
 	result->status = wait_for(pid, log, NULL, begin + machine->seconds + 60);
 	result->seconds = now() - begin;
-	result->out = read_all(out);
-	result->log = read_all(log);
+	result->out = lab_read_all(out);
+	result->log = lab_read_all(log);
+	result->trace = NULL;
 	close(log);
 	close(out);
 }

@@ -13,6 +13,7 @@
 #include "lab.h"
 
 #include "kernel.h"
+#include "scratch.h"
 #include "symbols.h"
 #include "text.h"
 
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,12 +68,12 @@ static void filter(FILE *in, FILE *out)
 static char *run_traced(const struct lab_machine *machine, struct lab_result *r)
 {
 	struct lab_machine traced = *machine;
-	const int keep = memfd_create("lab-trace", MFD_CLOEXEC);
+	const int keep = scratch_file("lab-steps");
 	int ends[2], status;
 	pid_t pid;
 
 	fflush(stdout);
-	if (keep < 0 || pipe(ends) < 0 || (pid = fork()) < 0)
+	if (pipe(ends) < 0 || (pid = fork()) < 0)
 		die(STATUS_FAILED, "lab trace: %s; end some programs of the host", strerror(errno));
 	if (pid == 0) {
 		FILE *in = fdopen(ends[0], "r"), *out = fdopen(keep, "w");
@@ -84,12 +84,12 @@ static char *run_traced(const struct lab_machine *machine, struct lab_result *r)
 		_exit(0);
 	}
 	close(ends[0]);
-	traced.emulator = text_format("-d int,exec,nochain -singlestep -D /proc/%d/fd/%d",
-				      (int)getpid(), ends[1]);
+	traced.emulator = text_format("-d int,exec,nochain -singlestep -D %s",
+				      scratch_path(ends[1]));
 	lab_run(&traced, r);
 	close(ends[1]);
 	waitpid(pid, &status, 0);
-	return lab_read_file(text_format("/proc/self/fd/%d", keep));
+	return lab_read_all(keep);
 }
 
 /* --- the emulator's side ---------------------------------------------------------------------- */
@@ -203,31 +203,25 @@ static unsigned int compare(const struct window *w)
 int lab_trace(int argc, char **argv)
 {
 	const char *build = getenv("TINE_BUILD");
-	char path[] = "/tmp/tine-trace-XXXXXX.txt";
 	const struct lab_machine machine = {
 		.words = "sched=rr", .command = "/bin/lab-report", .icount = true, .seconds = 300,
-		.trace = path,
+		.trace = true,
 	};
 	struct symbols *symbols = symbols_open(text_format("%s/%s/tine.elf", output_directory(),
 						build && build[0] ? build : "release"));
 	static struct window w;
-	char *steps, *records;
+	char *steps;
 	struct lab_result r;
 	unsigned int most;
 	bool paired;
-	int fd;
 
 	(void)lab_is_quick(argc, argv);
-	fd = mkstemps(path, 4);
-	if (!symbols || fd < 0)
-		die(STATUS_FAILED, "lab trace: no symbols in the kernel, or no room in /tmp: "
-		    "build with ./tine run -- true, or make room");
-	close(fd);
+	if (!symbols)
+		die(STATUS_FAILED, "lab trace: no symbols in the kernel: build with "
+		    "./tine run -- true");
 	steps = run_traced(&machine, &r);
-	records = lab_read_file(path);
-	unlink(path);
 	read_window(&w, symbols, steps ? steps : text_format("%s", ""));
-	paired = records && read_records(&w, records);
+	paired = read_records(&w, r.trace);
 	lab_check(r.status == 0, "the program ends well under the emulator's trace");
 	if (r.status != 0)
 		lab_show_failure(&r, r.out);
@@ -237,7 +231,7 @@ int lab_trace(int argc, char **argv)
 		  w.steps, w.kernel, w.calls, w.interrupts);
 	lab_check(paired, "%u time stamps of trace_record's there are the kernel's %u records",
 		  w.count, w.count);
-	most = records ? compare(&w) : 0;
+	most = compare(&w);
 	lab_check(paired && most <= DIFFERENCE_MAX, "both count alike: they differ by %u "
 		  "instructions at most", most);
 	return lab_verdict("From fork's call both sides came to 0x10000018 and executed it; the "

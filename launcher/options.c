@@ -17,7 +17,7 @@
 enum {
 	KEY_ROOT = 256, KEY_DISK, KEY_RW, KEY_SMP, KEY_MEMORY, KEY_PUBLISH, KEY_NO_NET, KEY_KERNEL,
 	KEY_ICOUNT, KEY_APPEND, KEY_TRACE, KEY_LOG, KEY_GDB, KEY_MACHINE, KEY_TIMEOUT, KEY_DRY_RUN,
-	KEY_EMULATOR,
+	KEY_EMULATOR, KEY_TRACE_FORMAT,
 };
 
 #define PROCESSORS_MAX	16
@@ -48,6 +48,7 @@ static const struct argp_option run_options[] = {
 	{ "publish", KEY_PUBLISH, "HOST:GUEST", 0, "not there yet", 0 },
 	{ "trace", KEY_TRACE, "FILE", 0, "write the kernel's events: JSON for Perfetto; "
 	  "FILE.html shows itself, FILE.txt has a line for each", 0 },
+	{ "trace-format", KEY_TRACE_FORMAT, "json|html|txt", 0, "whatever FILE's name ends in", 0 },
 	{ "help", '?', NULL, 0, "this list", -1 },
 	{ 0 },
 };
@@ -117,6 +118,13 @@ static enum machine_kind parse_machine(const char *text)
 	die(STATUS_USAGE, "--machine %s: must be microvm, q35, pc or auto", text);
 }
 
+static const char *parse_trace_format(const char *text)
+{
+	if (strcmp(text, "json") != 0 && strcmp(text, "html") != 0 && strcmp(text, "txt") != 0)
+		die(STATUS_USAGE, "--trace-format %s: must be json, html or txt", text);
+	return text;
+}
+
 /* The port may be a word of its own: `--gdb 1234`. */
 static unsigned int parse_gdb(const char *argument, struct argp_state *state)
 {
@@ -147,6 +155,9 @@ static error_t parse_other(int key, char *argument, struct argp_state *state)
 	struct options *options = state->input;
 
 	switch (key) {
+	case KEY_TRACE_FORMAT:
+		options->trace_format = parse_trace_format(argument);
+		return 0;
 	case KEY_DISK:
 		refuse("--disk");
 	case KEY_PUBLISH:
@@ -165,7 +176,6 @@ static error_t parse_other(int key, char *argument, struct argp_state *state)
 		die(STATUS_USAGE, "run: %s: unknown option, or its value is missing; "
 		    "see ./tine run --help", state->argv[state->next > 0 ? state->next - 1 : 0]);
 	default:
-		(void)argument;
 		return ARGP_ERR_UNKNOWN;
 	}
 }

@@ -18,6 +18,7 @@ struct options {
 	const char *append;	/* never NULL */
 	const char *log;	/* file for the kernel's log, or NULL */
 	const char *trace;	/* file for the flight recorder's events, or NULL */
+	const char *trace_format;	/* json, html or txt; NULL: as its name ends */
 	unsigned int gdb_port;	/* 0: no debugger */
 	enum machine_kind machine;
 	unsigned int timeout_ms;	/* 0: none */

@@ -69,7 +69,7 @@ int run(const struct options *given)
 	end = session_run(&emulator, &options, &status);
 	emulator_finish_log(&emulator);
 	if (options.trace && end != SESSION_CRASHED)
-		(void)trace_write(options.trace, symbols_open(kernel.path));
+		(void)trace_write(options.trace, options.trace_format, symbols_open(kernel.path));
 	switch (end) {
 	case SESSION_CRASHED:
 		crash_report(&emulator, &kernel);

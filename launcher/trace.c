@@ -3,6 +3,7 @@
  */
 #include "trace.h"
 
+#include "scratch.h"
 #include "text.h"
 
 #include <errno.h>
@@ -19,14 +20,14 @@ static uint64_t stored;
 void trace_store(const void *piece, size_t length)
 {
 	if (!store)
-		store = tmpfile();
+		store = fdopen(scratch_file("tine-trace"), "w+");
 	if (!store)
-		die(STATUS_FAILED, "--trace: a temporary file: %s", strerror(errno));
+		die(STATUS_FAILED, "out of memory");
 	stored += length;
 	if (stored > TRACE_BYTES_MAX)
 		die(STATUS_FAILED, "--trace: the guest sent more than any trace has");
 	if (fwrite(piece, 1, length, store) != length)
-		die(STATUS_FAILED, "--trace: a temporary file: %s", strerror(errno));
+		die(STATUS_FAILED, "--trace: a file in memory: %s", strerror(errno));
 }
 
 void trace_check_path(const char *path)
@@ -169,24 +170,22 @@ static bool collect(struct trace *trace, const uint8_t *data, uint64_t bytes)
 	return true;
 }
 
-static bool has_suffix(const char *path, const char *suffix)
+/* A format is what FILE's name ends in, unless it was asked for by itself. */
+static void print_as(struct trace *trace, const char *path, const char *format, FILE *out)
 {
-	const size_t length = strlen(path), n = strlen(suffix);
+	const char *dot = strrchr(path, '.');
 
-	return length >= n && strcmp(path + length - n, suffix) == 0;
-}
-
-static void print_as(struct trace *trace, const char *path, FILE *out)
-{
-	if (has_suffix(path, ".txt"))
+	if (!format)
+		format = dot ? dot + 1 : "";
+	if (strcmp(format, "txt") == 0)
 		trace_print_all(trace, out);
-	else if (has_suffix(path, ".html"))
+	else if (strcmp(format, "html") == 0)
 		trace_print_html(trace, out);
 	else
 		trace_print_json(trace, out);
 }
 
-bool trace_write(const char *path, const struct symbols *symbols)
+bool trace_write(const char *path, const char *format, const struct symbols *symbols)
 {
 	struct trace trace;
 	void *data;
@@ -208,7 +207,7 @@ bool trace_write(const char *path, const struct symbols *symbols)
 		complain("--trace %s: %s", path, strerror(errno));
 		return false;
 	}
-	print_as(&trace, path, out);
+	print_as(&trace, path, format, out);
 	if (ferror(out) | fclose(out)) {
 		complain("--trace %s: %s", path, strerror(errno));
 		return false;

@@ -35,9 +35,9 @@ struct trace {
 
 /* Where the guest's pieces go. */
 void trace_store(const void *piece, size_t length);
-/* Writes what came to `path` in the form that its name asks for; says what was lost. False: there
- * is nothing, or it cannot be written; the reason was said. */
-bool trace_write(const char *path, const struct symbols *symbols);
+/* Writes what came to `path` as json, html or txt, or, without a format, as its name asks for; says
+ * what was lost. False: there is nothing, or it cannot be written; the reason was said. */
+bool trace_write(const char *path, const char *format, const struct symbols *symbols);
 /* Complains and ends the program now if `path` cannot be written at the end. */
 void trace_check_path(const char *path);
 

@@ -38,6 +38,7 @@ refused('not a kernel', 'run', '--kernel', '/etc/passwd', '--', 'true');
 refused('not there yet', 'run', '--disk', 'x', '--', 'true');
 refused('not there yet', 'run', '--publish', '1:2', '--', 'true');
 refused('No such file', 'run', '--trace', '/no/such/dir/x', '--', 'true');
+refused('must be json, html or txt', 'run', '--trace', 'x', '--trace-format', 'svg', '--', 'true');
 refused('no name', 'lab');
 refused('no such command', 'lab', 'nothing');
 refused('no metric', 'bench', 'nothing-such');

@@ -154,6 +154,8 @@ ok slurp("$work/t.txt") =~ /\(sleep\) sleep thread=/, 'its trace is there';
 $r = tine(tine_argv('--trace', "$work/none/t.txt", '--', 'true'));
 is $r->{status}, 2, 'a file that cannot be: status';
 like $r->{err}, qr/\Atine: --trace [^\n]+No such file[^\n]+\n\z/, 'and why';
+$r = tine(tine_argv('--trace', "$work/t.any", '--trace-format', 'txt', '--', 'true'));
+like slurp("$work/t.any"), qr/\A# \d+ events, /, 'a format of its own, whatever the file is called';
 $r = tine('run', '--kernel', 'linux', '--trace', "$work/t.txt", '--', 'true');
 is $r->{status}, 2, 'Linux does not record';
 $r = tine(tine_argv('--append', 'panic-test trace', '--', 'true'));
