@@ -66,16 +66,6 @@ static const char about[] =
 	"part of that. The status is 0 when nothing was violated and all that must be seen "
 	"was, 1 when not, 2 when the words make no sense.";
 
-static unsigned int parse_number(const char *text, unsigned int low, unsigned int high)
-{
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
-
-	if (*text == '\0' || *end != '\0' || value < low || value > high)
-		die(STATUS_USAGE, "lab explore: %s: not a number from %u to %u", text, low, high);
-	return (unsigned int)value;
-}
-
 static void parse_shard(struct explore_options *o, const char *text)
 {
 	int end = 0;
@@ -136,7 +126,7 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 
 	switch (key) {
 	case 'b':
-		o->bound = parse_number(text, 1, 2);
+		o->bound = text_number("lab explore: --bound", text, 1, 2);
 		return 0;
 	case 's':
 		parse_shard(o, text);
@@ -145,10 +135,10 @@ static error_t parse_option(int key, char *text, struct argp_state *state)
 		o->quick = true;
 		return 0;
 	case 'p':
-		o->pairs = parse_number(text, 1, 100000000);
+		o->pairs = text_number("lab explore: --pairs", text, 1, 100000000);
 		return 0;
 	case 'j':
-		o->jobs = parse_number(text, 1, JOBS_MAX);
+		o->jobs = text_number("lab explore: --jobs", text, 1, JOBS_MAX);
 		return 0;
 	case 'o':
 		o->json = text;

@@ -60,21 +60,6 @@ static const char run_doc[] =
 	"failed, its kernel panicked or its output could not be written, 126 CMD cannot be "
 	"executed, 127 there is no CMD.";
 
-static unsigned int parse_number(const char *text, const char *option, unsigned int lowest,
-				 unsigned int highest)
-{
-	unsigned long value;
-	char *end;
-
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || !isdigit((unsigned char)text[0]) || value < lowest ||
-	    value > highest)
-		die(STATUS_USAGE, "%s %s: must be a number from %u to %u", option, text, lowest,
-		    highest);
-	return (unsigned int)value;
-}
-
 /* "512", "512M" and "2G"; in MiB. */
 static unsigned int parse_memory(const char *text)
 {
@@ -136,7 +121,7 @@ static unsigned int parse_gdb(const char *argument, struct argp_state *state)
 			state->next++;
 		}
 	}
-	return argument ? parse_number(argument, "--gdb", 1, 65535) : GDB_PORT;
+	return argument ? text_number("--gdb", argument, 1, 65535) : GDB_PORT;
 }
 
 _Noreturn static void refuse(const char *option)
@@ -203,7 +188,7 @@ static error_t parse_option(int key, char *argument, struct argp_state *state)
 		options->write = true;
 		return 0;
 	case KEY_SMP:
-		options->processors = parse_number(argument, "--smp", 1, PROCESSORS_MAX);
+		options->processors = text_number("--smp", argument, 1, PROCESSORS_MAX);
 		return 0;
 	case KEY_MEMORY:
 		options->memory_mib = parse_memory(argument);

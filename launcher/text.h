@@ -32,6 +32,10 @@ void strings_print_quoted(const struct strings *list);
 /* Whether `words`, separated by spaces, contain `word`. */
 bool text_has_word(const char *words, const char *word);
 
+/* The decimal number that is all of `text`; ends us, naming `what`, when it is not in the range. */
+unsigned int text_number(const char *what, const char *text, unsigned int lowest,
+			 unsigned int highest);
+
 /* Prints "tine: ..." on stderr, one line. */
 void complain(const char *format, ...) __attribute__((format(printf, 1, 2)));
 _Noreturn void die(int status, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -69,7 +69,7 @@ for my $case ([ 'no scenario nothing-such', 'nothing-such' ], [ 'no scenario not
 	      [ 'a kind of fork', '--replay', 'fork' ], [ 'a kind of fork', '--replay', 'fork:turn:1,2' ],
 	      [ 'a kind of fork', '--replay', 'fork:switch:0,0' ], [ 'a kind of fork', '--replay', 'fork:switch:-5,0' ],
 	      [ 'a kind of fork', '--replay', 'fork:switch:5,0x' ], [ '--frobnicate', '--frobnicate' ], [ '--shard 1/2/3', '--shard', '1/2/3' ], [ '--shard 4294967296/2', '--shard', '4294967296/2' ],
-	      [ 'not a number', '--jobs', 'x' ], [ 'not I/N', '--shard', '2/2' ]) {
+	      [ '--jobs x: must be a number from 1 to 16', '--jobs', 'x' ], [ 'from 1 to 2', '--bound', '-1' ], [ 'not I/N', '--shard', '2/2' ]) {
 	my ($said, @words) = @$case;
 	my $bad = tine('lab', 'explore', @words);
 	is $bad->{status}, 2, "@words: status";
