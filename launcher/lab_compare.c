@@ -42,7 +42,7 @@ static void take_register(struct sides *s, const char *line)
 	s->register_differences++;
 	s->rax_only = s->register_differences == 1 && strcmp(name, "rax") == 0 && b == 0;
 	lab_say("        %-8s parent %#llx, child %#llx%s", name, a, b, strcmp(name, "rax") == 0 ?
-		": fork's result; the parent's is the call's number until it returns" : "");
+		": fork's result; in the parent still the call's number" : "");
 }
 
 static void take_entry(struct sides *s, const char *line, bool shows)

@@ -28,18 +28,22 @@ enum row {
 };
 
 static const char *const titles[ROWS] = {
-	[FORK] = "fork's commit to the child's IRETQ",
-	[SWITCH_CHILD] = "switch to IRETQ: forked child",
-	[SWITCH] = "switch to IRETQ: other dispatches",
-	[TIMER_CHILD] = "IRETQ to timer: forked child",
-	[TIMER] = "IRETQ to timer: other dispatches",
-	[SLICE_CHILD] = "IRETQ to slice's end: child",
-	[SLICE] = "IRETQ to slice's end: others",
-	[STEP] = "IRETQ to the child's first trap",
+	[FORK] = "fork to child's IRETQ",
+	[SWITCH_CHILD] = "switch to IRETQ: child",
+	[SWITCH] = "switch to IRETQ: others",
+	[TIMER_CHILD] = "IRETQ to timer: child",
+	[TIMER] = "IRETQ to timer: others",
+	[SLICE_CHILD] = "IRETQ to end: child",
+	[SLICE] = "IRETQ to end: others",
+	[STEP] = "IRETQ to first trap",
 	[WAKE] = "wake-up to switched in",
-	[INTERRUPT_THREAD] = "interrupt to woken thread's IRETQ",
-	[LATE] = "timer interrupt: late by",
-	[HANDLER] = "interrupt's entry to exit",
+	[INTERRUPT_THREAD] = "interrupt, wake, IRETQ",
+	[LATE] = "timer: late by",
+	[HANDLER] = "interrupt: entry to exit",
+};
+
+static const char *const bounds[BUCKETS] = {
+	"64", "256", "1K", "4K", "16K", "64K", "256K", "1M", "4M", "more",
 };
 
 struct histogram {
@@ -201,12 +205,10 @@ static uint64_t median(enum row row)
 	return rows[row].count ? rows[row].values[rows[row].count / 2] : 0;
 }
 
-static void show(enum row row)
+/* Puts the values in order, and counts those of each size. */
+static void sort(enum row row, unsigned int *buckets)
 {
 	struct histogram *h = &rows[row];
-	unsigned int buckets[BUCKETS] = { 0 };
-	char text[8 * BUCKETS] = "";
-	size_t at = 0;
 
 	qsort(h->values, h->count, sizeof(*h->values), compare_u64);
 	for (size_t i = 0; i < h->count; i++) {
@@ -216,20 +218,45 @@ static void show(enum row row)
 			bucket++;
 		buckets[bucket]++;
 	}
-	for (int i = 0; i < BUCKETS; i++)
-		at += (size_t)snprintf(text + at, sizeof(text) - at, buckets[i] ? "%5u" : "    .",
-				       buckets[i]);
-	lab_say("%-33s %5zu %8llu %8llu %8llu %s", titles[row], h->count,
-		(unsigned long long)least(row), (unsigned long long)median(row),
-		(unsigned long long)(h->count ? h->values[h->count - 1] : 0), text);
 }
 
+static void show(enum row row, const unsigned int *buckets, const int *widths)
+{
+	const struct histogram *h = &rows[row];
+	char line[200];
+	int at;
+
+	at = snprintf(line, sizeof(line), "%-26s%5zu%9llu%9llu%9llu", titles[row], h->count,
+		      (unsigned long long)least(row), (unsigned long long)median(row),
+		      (unsigned long long)(h->count ? h->values[h->count - 1] : 0));
+	for (int i = 0; i < BUCKETS; i++)
+		at += snprintf(line + at, sizeof(line) - (size_t)at, " %*s", widths[i],
+			       buckets[i] ? text_format("%u", buckets[i]) : ".");
+	lab_say("%s", line);
+}
+
+/* A column is as wide as what stands in it, so that the table fits 100. */
 static void show_rows(const char *title, const enum row *list, size_t count)
 {
-	lab_say("%-33s count    least   median     most  <64 <256  <1K  <4K <16K <64K<256K  <1M  "
-		"<4M more", title);
+	unsigned int buckets[ROWS][BUCKETS] = { 0 };
+	int widths[BUCKETS], at;
+	char line[200];
+
 	for (size_t i = 0; i < count; i++)
-		show(list[i]);
+		sort(list[i], buckets[i]);
+	at = snprintf(line, sizeof(line), "%-26scount    least   median     most", title);
+	for (int i = 0; i < BUCKETS; i++) {
+		widths[i] = (int)strlen(bounds[i]);
+		for (size_t row = 0; row < count; row++) {
+			const int width = snprintf(NULL, 0, "%u", buckets[row][i]);
+
+			widths[i] = width > widths[i] ? width : widths[i];
+		}
+		at += snprintf(line + at, sizeof(line) - (size_t)at, " %*s", widths[i], bounds[i]);
+	}
+	lab_say("%s", line);
+	for (size_t i = 0; i < count; i++)
+		show(list[i], buckets[i], widths);
 }
 
 /* Runs the program; true when it ended well. `cycles`: what 1000 calls took, if it says so. */
@@ -311,7 +338,8 @@ int lab_latency(int argc, char **argv)
 {
 	const unsigned int rounds = lab_is_quick(argc, argv) ? 3 : 10;
 
-	lab_say("instructions (--icount), the recorder's own included; columns count by size");
+	lab_say("instructions (--icount), the recorder's own included; columns count those below; "
+		"\"end\": a slice's");
 	show_plain(rounds);
 	show_step();
 	show_ticks(rounds);

@@ -226,7 +226,7 @@ int lab_step(int argc, char **argv)
 	const bool quick = lab_is_quick(argc, argv);
 	struct lab_result r;
 
-	lab_say("%s: the trap flag is set in the child, as in the report", machine.words);
+	lab_say("%s:\n        the trap flag is set in the child, as in the report", machine.words);
 	lab_run(&machine, &r);
 	check_steps("QEMU", &r, r.out);
 	if (!quick) {

@@ -44,7 +44,7 @@ static unsigned int show_methods(const char *where, const char *log, uint64_t *c
 			lab_number(line, "instrument ", &instrument);
 		}
 		lab_check(load > instrument, "%s: %-7s %6llu cycles to load, then "
-			  "%6llu for a word of each of 64 pages (instrument: %llu)", where,
+			  "%6llu for a word in 64 pages (instrument: %llu)", where,
 			  methods[i], (unsigned long long)load,
 			  (unsigned long long)touch, (unsigned long long)instrument);
 		has += load > 0;

@@ -1,6 +1,6 @@
 #!/usr/bin/perl
-# Do the lab's commands observe what they claim, do they fail in a kernel where that cannot be observed, and does
-# the report's program run on Linux as well?
+# Do the lab's commands observe what they claim, on 100 columns, do they fail in a kernel where that cannot be
+# observed, and does the report's program run on Linux as well?
 use strict;
 use warnings;
 use FindBin;
@@ -13,6 +13,7 @@ for my $name ('report', 'step', 'livelock', 'compare', 'tlb', 'latency', 'trace'
 
 	is $r->{status}, 0, "lab $name" or diag $r->{out} . $r->{err};
 	unlike $r->{out}, qr/^  NO /m, "lab $name: each check holds";
+	unlike $r->{out}, qr/^.{101}/m, "lab $name: no line is longer than 100";
 }
 
 # Another kernel than the one that each command asks for: what it claims is not to be seen. (What makes `trace`
