@@ -94,7 +94,9 @@ bool explore_table_line(struct explore_table *t, const char *line)
 	else if (sscanf(line, "end %31s violations %lu", scenario, &violations) == 2) {
 		add_total(t, scenario, violations);
 		t->ended++;
-	} else if (strncmp(line, "replay ", 7) != 0)
+	} else if (strncmp(line, "missed ", 7) == 0)
+		t->missed = true;
+	else if (strncmp(line, "replay ", 7) != 0)
 		return false;
 	return true;
 }

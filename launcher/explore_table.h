@@ -40,6 +40,7 @@ struct explore_table {
 	char **violations;			/* "SCHEDULE places :: what" */
 	size_t row_count, outcome_count, total_count, violation_count;
 	size_t ended;				/* scenarios that were gone through */
+	bool missed;				/* a replayed one ended before its shots */
 };
 
 /* A line of the program's output; false: it is none of its lines. */

@@ -64,7 +64,7 @@ static const char about[] =
 	"them; doc/headway.md."
 	"\vTakes 13 minutes on two processors, with --quick half a minute; a scenario alone its "
 	"part of that. The status is 0 when nothing was violated and all that must be seen "
-	"was, 1 when not, 2 when the words make no sense.";
+	"was, with --replay the schedule itself, 1 when not, 2 when the words make no sense.";
 
 static void parse_shard(struct explore_options *o, const char *text)
 {
@@ -374,6 +374,18 @@ static int show(const struct explore_table *table, bool whole, bool verbose)
 	return explore_table_print(table, &view) ? 0 : 1;
 }
 
+/* True when the schedule took place and nothing was violated. */
+static bool show_replay(const struct explore_options *o, const struct explore_table *table)
+{
+	for (size_t i = 0; i < table->violation_count; i++)
+		explore_line_print(text_format("violation: %s", table->violations[i]),
+				   kernel_symbols());
+	if (table->missed)
+		complain("lab explore: --replay %s: it did not take place: the scenario ended "
+			 "before the shot", o->replay);
+	return table->violation_count == 0 && !table->missed;
+}
+
 int lab_explore(int argc, char **argv)
 {
 	struct explore_options o = { .shards = 1, .bound = 2 };
@@ -387,12 +399,8 @@ int lab_explore(int argc, char **argv)
 	good = run_parts(&o, &table);
 	if (o.json && good)
 		write_json(&table, o.json);
-	if (o.replay) {
-		for (size_t i = 0; i < table.violation_count; i++)
-			explore_line_print(text_format("violation: %s", table.violations[i]),
-					   kernel_symbols());
-		return good && table.violation_count == 0 ? 0 : 1;
-	}
+	if (o.replay)
+		return show_replay(&o, &table) && good ? 0 : 1;
 	/* What must be seen may be in another share; the merge asks for it. */
 	return show(&table, o.shards == 1, o.verbose) == 0 && good ? 0 : 1;
 }

@@ -554,11 +554,13 @@ bool schedule_parse(const struct scenario *s, const char *text, struct schedule 
 static void replay(struct sweep *w)
 {
 	struct schedule schedule;
+	unsigned int shots;
 	struct run r;
 
 	if (!schedule_parse(w->scenario, strchrnul(w->options->replay, ':') + 1, &schedule))
 		fatal("--replay");
 	w->kind = schedule.kind;
+	shots = w->kind->pairs && schedule.m != 0 ? 2 : 1;
 	name_set(w);
 	run_one(w, schedule.n, schedule.m, &r);
 	if (w->kind->two_processors && shared->other.hits != 0 && r.result.hits != 0) {
@@ -568,7 +570,9 @@ static void replay(struct sweep *w)
 	outcome_add(w, &r, true);
 	explore_line("replay %s:%s:%u,%u%s%s :: %s%s", w->scenario->name, w->kind->name, r.n, r.m,
 		     hit_text(&r.result, 0), hit_text(&r.result, 1),
-		     r.result.hits == 0 ? "it ended before the shot: " : "", r.outcome);
+		     r.result.hits < shots ? "it ended before the shot: " : "", r.outcome);
+	if (r.result.hits < shots)
+		explore_line("missed %u of %u", shots - r.result.hits, shots);
 }
 
 void sweep(const struct scenario *s, const struct options *o)

@@ -2,7 +2,7 @@
 # Does the explorer's quick form find nothing wrong in any scenario, and does the explorer find an update
 # that is lost without a lock, at every boundary, on one processor and on two? Is the table the same
 # each time, whoever does which part? Does a schedule that it names run again? Are words that make no sense
-# named, and violations all counted though only the first are told?
+# named, does a schedule that cannot take place fail, and are violations all counted though only the first are told?
 use strict;
 use warnings;
 use FindBin;
@@ -61,7 +61,14 @@ is lab('merge', $parts[0])->{status}, 2, 'one share is not the whole';
 is lab('merge', @parts[0, 0])->{status}, 2, 'nor is one twice';
 
 $r = lab('explore', '--replay', 'control:switch:300,0');
+is $r->{status}, 0, 'one schedule: status';
 like $r->{out}, qr/^replay control:switch:300,0 (user@[0-9a-f]+|kernel@\w+\+0x[0-9a-f]+) thread \d+ :: /, 'one schedule runs again';
+for my $missed ('control:switch:900000,0', 'control:pair:300,900000', 'control-2:turn:300,900000') {
+	$r = lab('explore', '--replay', $missed);
+	is $r->{status}, 1, "$missed, which cannot take place: status";
+	like $r->{out}, qr/^replay $missed .*:: it ended before the shot: /, "$missed: what it did instead";
+	like $r->{err}, qr/\Atine: lab explore: --replay $missed: it did not take place: [^\n]+\n\z/, "$missed: and one line";
+}
 
 # One line and status 2.
 for my $case ([ 'no scenario nothing-such', 'nothing-such' ], [ 'no scenario nothing-such', '--replay', 'nothing-such:switch:1,0' ],
