@@ -119,8 +119,8 @@ static void show_causes(bool quick)
 	struct outcome o;
 
 	o = with("timer=pit hz=1000 sched=rr tlb=pge headway=off log=info", NULL, false);
-	lab_check(o.finished && !o.child_barren, "A is wrong: it stuck without the report's TLB "
-		  "flush; with it, at 1000 Hz, and no line: both finish");
+	lab_check(o.finished && !o.child_barren, "A is wrong: stuck without the report's TLB "
+		  "flush; with it, at 1000 Hz, no line: both finish");
 	o = with("timer=pit hz=10 sched=rr log=sync baud=115200 headway=off", NULL, false);
 	lab_check(o.finished && !o.child_barren,
 		  "B: the same line, a slower tick (100 ms): both finish");

@@ -226,8 +226,8 @@ int lab_trace(int argc, char **argv)
 	if (r.status != 0)
 		lab_show_failure(&r, r.out);
 	lab_check(w.calls > 0 && w.returns == 2 && w.kernel > 1000 && w.unknown == 0,
-		  "%u instructions from int 0x80 to the child's first, %u in the kernel, all in "
-		  "known functions;\n        %u int 0x80, %u other exceptions and interrupts",
+		  "%u instructions from int 0x80 to the child's first, %u in the kernel,\n"
+		  "        all in known functions; %u int 0x80, %u other exceptions and interrupts",
 		  w.steps, w.kernel, w.calls, w.interrupts);
 	lab_check(paired, "%u time stamps of trace_record's there are the kernel's %u records",
 		  w.count, w.count);
