@@ -101,14 +101,14 @@ $(eval $(call KERNEL_VARIANT,debug,$(KERNEL_DEBUG_CFLAGS)))
 
 # --- checks ------------------------------------------------------------------------------------------
 
-.PHONY: check check-layers check-style check-tsa check-paths check-abi check-locks check-trace figures
-check: check-layers check-style check-tsa check-paths check-abi check-locks check-trace
+.PHONY: check check-layers check-style check-tsa check-paths check-abi check-locks check-trace check-words figures
+check: check-layers check-style check-tsa check-paths check-abi check-locks check-trace check-words
 check-layers:
 	$(Q)tools/check-layers
 check-style:
 	$(Q)tools/check-style
 # The documents against the sources.
-check-paths check-abi check-locks check-trace:
+check-paths check-abi check-locks check-trace check-words:
 	$(Q)tools/$@
 figures:
 	$(Q)tools/figures

@@ -31,7 +31,7 @@ static void init_thread(void *arg)
 	(void)arg;
 	run(init_late);
 	selftest_run_if_asked();
-	if (cmdline_has("panic-test"))
+	if (cmdline_flag("panic-test"))
 		panic("panic-test on the command line");
 	cmdline_log_unknown();
 	log_info("boot: the first process at %llu us, %u processors",

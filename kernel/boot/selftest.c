@@ -69,7 +69,9 @@ void selftest_run_if_asked(void)
 		say("%sok %u %s\n", ok ? "" : "not ", ++number, s->name);
 	}
 	say("1..%u\n", number);
-	if (cmdline_has("selftest_go"))
+	if (number == 0)
+		cmdline_reject("selftest", wanted, "a suite's name");
+	if (cmdline_flag("selftest_go"))
 		return;
 	shutdown_power_off(failed != 0 || number == 0);
 }

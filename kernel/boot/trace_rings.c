@@ -19,34 +19,22 @@
 _Static_assert(CHUNK_BYTES == PAGE_SIZE << CHUNK_ORDER, "a chunk is one block");
 
 #define DEFAULT_BYTES (4UL << 20)
-
-/* "4M", "512K" or bytes. */
-static bool parse_size(const char *text, uint64_t *bytes)
-{
-	size_t n = strlen(text);
-	unsigned int shift = 0;
-
-	if (n != 0 && (text[n - 1] == 'K' || text[n - 1] == 'k'))
-		shift = 10;
-	else if (n != 0 && (text[n - 1] == 'M' || text[n - 1] == 'm'))
-		shift = 20;
-	if (number_parse(text, n - (shift != 0), 10, bytes) != 0 || *bytes > 1UL << 30)
-		return false;
-	*bytes <<= shift;
-	return true;
-}
+#define BYTES_MAX (TRACE_CHUNKS_MAX * CHUNK_BYTES)
 
 /* How many chunks a ring has; 0: tracing is not asked for. */
 static uint32_t chunks_wanted(void)
 {
 	const char *value = cmdline_get("trace");
-	uint64_t bytes = DEFAULT_BYTES;
+	uint64_t bytes = DEFAULT_BYTES, wanted;
 	uint32_t chunks = 1;
 
 	if (value == NULL)
 		return 0;
-	if (value[0] != '\0' && !parse_size(value, &bytes))
-		log_warn("trace=%s on the command line is not a size", value);
+	if (value[0] != '\0' && (number_parse_size(value, strlen(value), &wanted) != 0 ||
+				 wanted < CHUNK_BYTES || wanted > BYTES_MAX))
+		cmdline_reject("trace", value, "a size from 512K to 64M");
+	else if (value[0] != '\0')
+		bytes = wanted;
 	while (chunks < TRACE_CHUNKS_MAX && 2UL * chunks * CHUNK_BYTES <= bytes)
 		chunks *= 2;
 	return chunks;

@@ -34,14 +34,15 @@ int clock_set_wall_ns(uint64_t now_ns)
 	return 0;
 }
 
-/* The digits behind the point as nanoseconds: up to nine, the rest is ignored. */
-static uint64_t fraction_ns(const char *digits)
+/* Takes the digits behind the point as nanoseconds, up to nine, the rest is ignored; false for
+ * anything else. */
+static bool fraction_ns(const char *digits, uint64_t *ns)
 {
-	uint64_t ns = 0, unit = NSEC_PER_SEC / 10;
+	uint64_t unit = NSEC_PER_SEC / 10;
 
-	for (; *digits >= '0' && *digits <= '9'; digits++, unit /= 10)
-		ns += (uint64_t)(*digits - '0') * unit;
-	return ns;
+	for (*ns = 0; *digits >= '0' && *digits <= '9'; digits++, unit /= 10)
+		*ns += (uint64_t)(*digits - '0') * unit;
+	return *digits == '\0';
 }
 
 /* epoch=SECONDS[.FRACTION]: who starts the machine tells, which is finer than the clock chip's
@@ -50,17 +51,18 @@ static bool epoch_given(uint64_t *ns)
 {
 	const char *value = cmdline_get("epoch");
 	const char *point;
-	uint64_t seconds;
+	uint64_t seconds, fraction = 0;
 
 	if (value == NULL)
 		return false;
 	point = strchr(value, '.');
 	if (number_parse(value, point != NULL ? (size_t)(point - value) : strlen(value), 10,
-			 &seconds) != 0 || seconds > INT64_MAX / NSEC_PER_SEC - 1) {
-		log_warn("epoch=%s on the command line is not a time", value);
+			 &seconds) != 0 || seconds > INT64_MAX / NSEC_PER_SEC - 1 ||
+	    (point != NULL && !fraction_ns(point + 1, &fraction))) {
+		cmdline_reject("epoch", value, "seconds since 1970, with a fraction or without");
 		return false;
 	}
-	*ns = seconds * NSEC_PER_SEC + (point != NULL ? fraction_ns(point + 1) : 0);
+	*ns = seconds * NSEC_PER_SEC + fraction;
 	return true;
 }
 

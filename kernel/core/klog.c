@@ -184,24 +184,29 @@ bool klog_is_sync(void) { return log_sync; }
 
 void klog_enter_panic(void) { log_in_panic = true; }
 
+static void take_value(const char *text, size_t n)
+{
+	const int which = cmdline_choice_of("log", text, n, "error|warn|info|debug|sync");
+
+	if (which > LOG_DEBUG)
+		log_sync = true;
+	else if (which >= 0)
+		log_level = (enum log_level)which;
+}
+
 /* log= takes a level, "sync", or both with a comma; it may be given more than once. */
 void klog_init(void)
 {
-	static const char *const levels[] = { "error", "warn", "info", "debug" };
 	const char *value;
 
 	for (unsigned int nth = 0; (value = cmdline_get_nth("log", nth)) != NULL; nth++) {
-		while (*value != '\0') {
-			const char *comma = strchr(value, ',');
-			size_t n = comma != NULL ? (size_t)(comma - value) : strlen(value);
+		const char *comma;
 
-			for (unsigned int i = 0; i < 4; i++)
-				if (n == strlen(levels[i]) && strncmp(value, levels[i], n) == 0)
-					log_level = (enum log_level)i;
-			if (n == 4 && strncmp(value, "sync", 4) == 0)
-				log_sync = true;
-			value += n + (comma != NULL ? 1 : 0);
+		while ((comma = strchr(value, ',')) != NULL) {
+			take_value(value, (size_t)(comma - value));
+			value = comma + 1;
 		}
+		take_value(value, strlen(value));
 	}
 	/* Its lines at each switch are information. */
 	if (log_sync && log_level < LOG_INFO)

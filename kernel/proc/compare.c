@@ -22,11 +22,7 @@ static const char *const names[] = {
 
 void compare_init(void)
 {
-	const char *value = cmdline_get("compare");
-
-	compares_forks = value != NULL && strcmp(value, "fork") == 0;
-	if (value != NULL && !compares_forks)
-		log_warn("compare=%s: not known, only compare=fork is", value);
+	compares_forks = cmdline_choice("compare", "fork") == 0;
 }
 
 static void compare_registers(const struct task *child, const struct trap_frame *frame)

@@ -13,7 +13,6 @@
 #include "abi/fcntl.h"
 #include "abi/mount.h"
 #include "abi/personality.h"
-#include "core/cmdline.h"
 #include "core/trace.h"
 #include "lib/bits.h"
 #include "lib/format.h"
@@ -161,11 +160,7 @@ static int copy_strings(struct exec_load *load, user_addr_t argv, user_addr_t en
 
 static bool wants_random(void)
 {
-	static int allowed = -1;
-
-	if (allowed < 0)
-		allowed = cmdline_get("nokaslr") == NULL && cmdline_get("norandmaps") == NULL;
-	return allowed != 0 && (process_current()->personality & ADDR_NO_RANDOMIZE) == 0;
+	return exec_random_allowed && (process_current()->personality & ADDR_NO_RANDOMIZE) == 0;
 }
 
 static void set_space_limits(struct space *space)

@@ -69,6 +69,7 @@ must_check int script_resolve(struct exec_load *load);
 must_check int elf_load(struct exec_load *load);
 
 /* exec_stack.c */
+extern bool exec_random_allowed;	/* not with nokaslr or norandmaps on the command line */
 void exec_place_space(struct exec_load *load);	/* stack_top, mmap_top */
 must_check int exec_build_stack(struct exec_load *load);
 uint64_t exec_random_pages(struct exec_load *load, unsigned int bits);

@@ -34,14 +34,12 @@ uint64_t exec_random_pages(struct exec_load *load, unsigned int bits)
  */
 static uint64_t boot_random[2];			/* [I] after boot */
 static bool is_per_boot;			/* [I] */
+bool exec_random_allowed;			/* [I] */
 
 void exec_random_init(void)
 {
-	const char *aslr = cmdline_get("aslr");
-
-	is_per_boot = aslr != NULL && strcmp(aslr, "boot") == 0;
-	if (aslr != NULL && !is_per_boot && strcmp(aslr, "exec") != 0)
-		log_warn("aslr=%s: not known, only aslr=exec and aslr=boot are", aslr);
+	exec_random_allowed = !cmdline_flag("nokaslr") & !cmdline_flag("norandmaps");
+	is_per_boot = cmdline_choice("aslr", "exec|boot") == 1;
 	for (size_t i = 0; i < ARRAY_SIZE(boot_random); i++)
 		boot_random[i] = random_u64();
 }

@@ -109,7 +109,7 @@ void monitor_start(void)
 {
 	struct thread *t;
 
-	if (cmdline_has("nomonitor"))
+	if (cmdline_flag("nomonitor"))
 		return;
 	t = thread_create_kernel("monitor", monitor_main, NULL);
 	if (t == NULL)

@@ -8,18 +8,13 @@
 #include "abi/signal.h"
 #include "core/cmdline.h"
 #include "core/klog.h"
-#include "lib/string.h"
 #include "proc/proc_internal.h"
 
 static bool steps_children;		/* [I] */
 
 void step_init(void)
 {
-	const char *value = cmdline_get("step");
-
-	steps_children = value != NULL && strcmp(value, "fork") == 0;
-	if (value != NULL && !steps_children)
-		log_warn("step=%s: not known, only step=fork is", value);
+	steps_children = cmdline_choice("step", "fork") == 0;
 }
 
 void step_child(struct trap_frame *planted)

@@ -11,39 +11,26 @@
  */
 #include "core/cmdline.h"
 #include "core/klog.h"
-#include "lib/string.h"
 #include "sched/sched_internal.h"
 
 #define HZ_DEFAULT 100
-
-/* True for key=wanted; another value is named. */
-static bool chosen(const char *key, const char *wanted)
-{
-	const char *value = cmdline_get(key);
-
-	if (value == NULL || strcmp(value, wanted) == 0)
-		return value != NULL;
-	log_warn("%s=%s: not known, only %s=%s is", key, value, key, wanted);
-	return false;
-}
+#define HZ_MAX 1000
 
 static void choose_round_robin(void)
 {
-	const char *timer = cmdline_get("timer");
 	uint64_t hz = HZ_DEFAULT;
 
 	sched_is_round_robin = true;
-	(void)cmdline_get_uint("hz", &hz);
-	sched_slice_ns = timer != NULL && strcmp(timer, "pit") == 0 ? 0 :
-			 NSEC_PER_SEC / (hz != 0 ? hz : HZ_DEFAULT);
+	(void)cmdline_get_uint("hz", 1, HZ_MAX, &hz);
+	sched_slice_ns = cmdline_choice("timer", "pit") == 0 ? 0 : NSEC_PER_SEC / hz;
 }
 
 void sched_choose(void)
 {
-	if (chosen("sched", "rr"))
+	if (cmdline_choice("sched", "rr") == 0)
 		choose_round_robin();
-	headway_is_off = chosen("headway", "off");
+	headway_is_off = cmdline_choice("headway", "off") == 0;
 	if (headway_is_off)
 		log_warn("headway=off: threads may starve, for the lab only");
-	signal_wakes_are_lost = chosen("wake", "lost");
+	signal_wakes_are_lost = cmdline_choice("wake", "lost") == 0;
 }

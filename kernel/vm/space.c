@@ -263,11 +263,7 @@ bool space_find_area(struct space *space, uint64_t address, struct area *out)
 
 void space_init(void)
 {
-	const char *fork = cmdline_get("fork");
-
-	fork_is_eager = fork != NULL && strcmp(fork, "eager") == 0;
-	if (fork != NULL && !fork_is_eager)
-		log_warn("fork=%s: not known, only fork=eager is", fork);
+	fork_is_eager = cmdline_choice("fork", "eager") == 0;
 	space_cache = slab_cache_create("space", sizeof(struct space), 64);
 	area_tree_init();
 	ptable_init();

@@ -31,3 +31,5 @@ void kstack_free(void *stack)
 void *kmalloc(size_t bytes) { return malloc(bytes); }
 void kfree(void *p) { free(p); }
 const char *cmdline_get(const char *key) { return NULL; }
+int cmdline_choice(const char *key, const char *choices) { return -1; }
+void cmdline_reject(const char *key, const char *value, const char *expected) { }

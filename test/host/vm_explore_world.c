@@ -33,6 +33,8 @@ void kstack_free(void *stack)
 void kstack_init(void) { }
 size_t kstack_reap(void) { return 0; }
 const char *cmdline_get(const char *key) { return NULL; }
+int cmdline_choice(const char *key, const char *choices) { return -1; }
+void cmdline_reject(const char *key, const char *value, const char *expected) { }
 
 bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_access access,
 		      bool from_user, uint64_t error_code)

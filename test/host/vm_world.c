@@ -29,7 +29,7 @@ void sched_set_space_switch(void (*hook)(struct thread *prev, struct thread *nex
 }
 
 uint64_t clock_ns(void) { return 0; }
-const char *cmdline_get(const char *key) { return NULL; }
+int cmdline_choice(const char *key, const char *choices) { return -1; }
 
 void *kstack_allocate(void) { return NULL; }
 void kstack_free(void *stack) { }

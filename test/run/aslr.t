@@ -52,10 +52,6 @@ SKIP: {
 		same(@asked, $what, 'personality, two executions');
 		same($asked[0], $fixed[0], $what, 'personality and norandmaps') if $what ne 'stack';
 	}
-
-	my $log = work_dir() . '/log';
-	is tine(tine_argv('--log', $log, '--append', 'aslr=never', '--', 'true'))->{status}, 0, 'aslr=never';
-	like slurp($log), qr/aslr=never: not known, only aslr=exec and aslr=boot/, 'aslr=never: said in the log';
 }
 
 done_testing;

@@ -27,23 +27,6 @@ for my $case ([ 'report', 'fork=x' ], [ 'step', 'step=x' ], [ 'livelock', 'headw
 	like $r->{out}, qr/^  NO .*^not shown: /ms, "lab $name --append '$words': says what it did not see";
 }
 
-# Words that make no sense are named, and the machine runs without them.
-my $log = work_dir() . '/log';
-for my $case ([ 'tlb=pcid', qr/tlb=pcid: this processor has no PCID; tlb=cr3 is used/ ],
-	      [ 'tlb=x', qr/tlb=x: must be cr3, pge, invpcid, pcid or measure/ ],
-	      [ 'timer=pit hz=5000', qr/hz=5000: must be from 1 to 1000/ ],
-	      [ 'timer=pit divisor=119318', qr/divisor 119318 is 53782 to the chip: 22\.18 Hz/ ],
-	      [ 'sched=x', qr/sched=x: not known, only sched=rr is/ ],
-	      [ 'baud=5', qr/baud=5: must be from 300 to 115200/ ],
-	      [ 'compare=x', qr/compare=x: not known, only compare=fork is/ ],
-	      [ 'step=x', qr/step=x: not known, only step=fork is/ ]) {
-	my ($words, $said) = @$case;
-	my $r = tine('run', '--append', $words, '--log', $log, '--', 'true');
-
-	is $r->{status}, 0, "$words: it runs";
-	like slurp($log), $said, "$words: the log says";
-}
-
 # Emulated or not, the words change nothing of what programs compute.
 for my $words ('tlb=pge', 'sched=rr', 'sched=rr timer=pit hz=1000', 'fork=eager', 'timer=pit hz=10') {
 	my $r = tine('run', '--smp', 2, '--append', $words, '--', 'sh', '-c',

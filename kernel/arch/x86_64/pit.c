@@ -18,7 +18,6 @@
 #include "core/klog.h"
 #include "core/timer.h"
 #include "lib/bits.h"
-#include "lib/string.h"
 
 #define PIT_HZ 1193182U
 #define HZ_DEFAULT 100
@@ -51,10 +50,6 @@ static void choose_divisor(uint64_t wanted)
 
 static void choose_rate(uint64_t hz)
 {
-	if (hz < 1 || hz > HZ_MAX) {
-		log_warn("hz=%lu: must be from 1 to %u; %u is used", hz, HZ_MAX, HZ_DEFAULT);
-		hz = HZ_DEFAULT;
-	}
 	periodic_hz = (uint32_t)hz;
 	ticks_per_tick = DIV_ROUND_UP(19, periodic_hz);
 	divisor = PIT_HZ / (periodic_hz * ticks_per_tick);
@@ -62,17 +57,12 @@ static void choose_rate(uint64_t hz)
 
 void pit_choose(void)
 {
-	const char *timer = cmdline_get("timer");
 	uint64_t hz = HZ_DEFAULT, wanted;
 
-	if (timer == NULL)
+	if (cmdline_choice("timer", "pit") < 0)
 		return;
-	if (strcmp(timer, "pit") != 0) {
-		log_warn("timer=%s: not known, only timer=pit is", timer);
-		return;
-	}
-	(void)cmdline_get_uint("hz", &hz);
-	if (cmdline_get_uint("divisor", &wanted))
+	(void)cmdline_get_uint("hz", 1, HZ_MAX, &hz);
+	if (cmdline_get_uint("divisor", 0, UINT32_MAX, &wanted))
 		choose_divisor(wanted);
 	else
 		choose_rate(hz);

@@ -47,11 +47,7 @@ void serial_choose(void)
 {
 	uint64_t baud = 0;
 
-	if (!cmdline_get_uint("baud", &baud))
-		return;
-	if (baud < BAUD_MIN || baud > BAUD_MAX)
-		log_warn("baud=%lu: must be from %u to %u", baud, BAUD_MIN, BAUD_MAX);
-	else
+	if (cmdline_get_uint("baud", BAUD_MIN, BAUD_MAX, &baud))
 		byte_ns = 10 * NSEC_PER_SEC / baud;
 }
 

@@ -143,31 +143,26 @@ static void measure(bool has_pcid, bool has_invpcid)
 
 void space_switch_choose(void)
 {
-	const char *wanted = cmdline_get("tlb");
+	const int wanted = cmdline_choice("tlb", "cr3|pge|invpcid|pcid|measure");
 	bool has_pcid = (cpuid(1, 0).c & 1u << 17) != 0;
 	bool has_invpcid = cpu_features.leaf_max >= 7 && (cpuid(7, 0).b & 1u << 10) != 0;
 
-	if (wanted != NULL && strcmp(wanted, "measure") == 0) {
+	if (wanted == ARRAY_SIZE(methods)) {
 		measure(has_pcid, has_invpcid);
 		return;
 	}
-	for (uint32_t i = 0; wanted != NULL && i < ARRAY_SIZE(methods); i++) {
-		if (strcmp(wanted, methods[i].name) != 0)
-			continue;
-		if ((methods[i].needs_pcid && !has_pcid) ||
-		    (methods[i].needs_invpcid && !has_invpcid)) {
-			log_warn("tlb=%s: this processor has no %s; tlb=cr3 is used", wanted,
-				 has_pcid ? "INVPCID" : "PCID");
-			return;
-		}
-		other_load = methods[i].load;
-		tag_count = methods[i].tags;
-		/* CR3's tag is 0 now, as setting PCIDE demands. */
-		space_switch_cr4 = methods[i].needs_pcid ? CR4_PCIDE : 0;
-		write_cr4(read_cr4() | space_switch_cr4);
-		log_info("tlb=%s", wanted);
+	if (wanted < 0)
+		return;
+	if ((methods[wanted].needs_pcid && !has_pcid) ||
+	    (methods[wanted].needs_invpcid && !has_invpcid)) {
+		log_warn("tlb=%s: this processor has no %s; tlb=cr3 is used",
+			 methods[wanted].name, has_pcid ? "INVPCID" : "PCID");
 		return;
 	}
-	if (wanted != NULL)
-		log_warn("tlb=%s: must be cr3, pge, invpcid, pcid or measure", wanted);
+	other_load = methods[wanted].load;
+	tag_count = methods[wanted].tags;
+	/* CR3's tag is 0 now, as setting PCIDE demands. */
+	space_switch_cr4 = methods[wanted].needs_pcid ? CR4_PCIDE : 0;
+	write_cr4(read_cr4() | space_switch_cr4);
+	log_info("tlb=%s", methods[wanted].name);
 }

@@ -123,7 +123,7 @@ static struct chardev explore_chardev = {
 
 void explore_device_init(void)
 {
-	if (!cmdline_has("explore"))
+	if (!cmdline_flag("explore"))
 		return;
 	explore_init();
 	chardev_register(&explore_chardev);
