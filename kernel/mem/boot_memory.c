@@ -21,6 +21,7 @@
 
 struct page *page_array;
 uint64_t page_array_end;
+uint32_t *page_folds;
 
 struct piece { uint64_t start, end; };			/* bytes, page aligned */
 
@@ -81,20 +82,23 @@ static void pieces_from_boot_info(void)
 		pieces_exclude(boot_info.reserved[i].start, boot_info.reserved[i].end);
 }
 
-/* Places the descriptors in the first free piece above 1 MiB that holds them. */
+/* Places the descriptors, and page_folds, in the first free piece above 1 MiB that holds them. */
 static void page_array_place(void)
 {
 	uint64_t top = boot_info.ram[boot_info.ram_count - 1].end;
 
 	page_array_end = (top + SECTION_BYTES - 1) / SECTION_BYTES * SECTION_FRAMES;
 
-	uint64_t bytes = page_round_up(page_array_end * sizeof(struct page));
+	uint64_t array_bytes = page_array_end * sizeof(struct page);
+	uint64_t bytes = page_round_up(array_bytes + (page_array_end >> PAGE_HUGE_ORDER) *
+						     sizeof(*page_folds));
 
 	for (uint32_t i = 0; i < piece_count; i++) {
 		uint64_t start = pieces[i].start < 0x100000 ? 0x100000 : pieces[i].start;
 
 		if (start < pieces[i].end && pieces[i].end - start >= bytes) {
 			page_array = phys_to_virt(phys(start));
+			page_folds = phys_to_virt(phys(start + array_bytes));
 			pieces_exclude(start, start + bytes);
 			return;
 		}

@@ -37,7 +37,6 @@ struct page {
 	uint16_t level;			/* page-table page: 1 leaf .. 4 top */
 	union {
 		struct list_head node;	/* free lists, slab lists */
-		struct page *folded;	/* PAGE_ANON, first of a 2 MiB leaf: vm/ptable_fold.c */
 		struct {		/* PAGE_CACHE */
 			struct object *object;
 			uint64_t index;
@@ -63,6 +62,14 @@ _Static_assert(sizeof(struct page) == 32, "page descriptors are 32 bytes");
 
 extern struct page *page_array;		/* indexed by frame number */
 extern uint64_t page_array_end;		/* frames */
+
+/*
+ * By number of the block of 2^PAGE_HUGE_ORDER frames: the frame of its page table while it is a
+ * 2 MiB leaf (vm/ptable_fold.c). Copying a level-2 table asks for each; in the descriptors of the
+ * first frames they would be 16 KiB apart, each on a page of its own.
+ */
+#define PAGE_HUGE_ORDER	9u
+extern uint32_t *page_folds;
 
 static inline struct page *phys_to_page(phys_t p) { return &page_array[p.value >> PAGE_SHIFT]; }
 static inline phys_t page_to_phys(const struct page *p)

@@ -26,11 +26,9 @@
  * Locking. space->lock for reading throughout; page locks and object->lock inside object.c;
  * table_lock for each look. Growing a stack needs space->lock for writing and starts again.
  *
- * Cost. Four tables walked; nothing is flushed unless a page or a table was replaced.
- *
- * Alternatives rejected. Copying under table_lock: half the code, but a page copy with preemption
- * off and every other thread's faults waiting. (A cleared page is put in there when one is at hand:
- * it costs half as much and saves a second walk.)
+ * Cost. Four tables walked; nothing is flushed unless a page or a table was replaced. A page that
+ * is at hand is cleared or copied under table_lock, with preemption off: that takes less than
+ * getting the lock and walking again would.
  */
 #include "abi/errno.h"
 #include "abi/signal.h"
@@ -99,13 +97,14 @@ pte_t fault_leaf(const struct fault *f, const struct page *page, bool writable)
 }
 
 /* Gives a present leaf what the area allows; more rights need no flush. */
-static void leaf_refresh(struct fault *f, pte_t e, bool writable)
+static void leaf_refresh(const struct fault *f, const struct ptable_path *path, pte_t e,
+			 bool writable)
 {
 	pte_t now = pte_make(pte_phys(e), (e.value & PTE_SPECIAL) |
 			     ptable_leaf_flags(f->area->flags, writable));
 
 	if (now.value != e.value)
-		(void)pte_exchange(ptable_slot(&f->path), now);
+		(void)pte_exchange(ptable_slot(path), now);
 }
 
 static bool index_is_inside(const struct object *object, uint64_t index)
@@ -165,27 +164,52 @@ int fault_copy(struct fault *f, pte_t expected, struct page *source)
 	return error;
 }
 
+/* A page that the leaf counts and nobody else: it may be written in place. */
+static bool leaf_is_ours(pte_t e)
+{
+	const struct page *page = pte_page(e);
+
+	return !pte_is_none(e) && !pte_is_special(e) && page->kind == PAGE_ANON &&
+	       page_count(page) == 1;
+}
+
+bool fault_settle_write(struct fault *f, const struct ptable_path *path)
+{
+	pte_t e = pte_load(ptable_slot(path)), leaf;
+	bool clear = pte_is_none(e) || pte_is_special(e);
+	struct page *fresh;
+
+	if (leaf_is_ours(e)) {
+		leaf_refresh(f, path, e, true);
+		return true;
+	}
+	fresh = page_allocate(0, PAGE_ANON, PAGE_TRY | (clear ? PAGE_ZERO : 0));
+	if (fresh == NULL)
+		return false;
+	leaf = fault_leaf(f, fresh, true);
+	if (!clear) {
+		arch_page_copy(page_address(fresh), page_address(pte_page(e)));
+		atomic64_add(&f->space->copied_pages, 1);
+	}
+	if (pte_is_none(e))
+		ptable_install(path, leaf);
+	else
+		ptable_replace(path, leaf, &f->gather);
+	return true;
+}
+
 int fault_present_private(struct fault *f, pte_t e)
 {
-	struct page *page = pte_page(e);
-	bool ours;
+	struct page *page = pte_is_special(e) ? NULL : pte_page(e);
 
-	if (!f->write) {
-		leaf_refresh(f, e, pte_is_writable(e));
+	if (!f->write)
+		leaf_refresh(f, &f->path, e, pte_is_writable(e));
+	if (!f->write || fault_settle_write(f, &f->path)) {
 		fault_unlock(f);
 		return 0;
 	}
-	ours = !pte_is_special(e) && page->kind == PAGE_ANON && page_count(page) == 1;
-	if (ours) {
-		leaf_refresh(f, e, true);
-		fault_unlock(f);
-		return 0;
-	}
-	if (pte_is_special(e)) {
-		fault_unlock(f);
-		return fault_copy(f, e, NULL);
-	}
-	page_get(page);
+	if (page != NULL)
+		page_get(page);
 	fault_unlock(f);
 	return fault_copy(f, e, page);
 }
@@ -321,7 +345,7 @@ static void shared_settle(struct fault *f, struct page *mine, bool writable)
 		page_get(mine);
 		ptable_install(&f->path, fault_leaf(f, mine, writable));
 	} else if (pte_page(e) == mine) {
-		leaf_refresh(f, e, writable || pte_is_writable(e));
+		leaf_refresh(f, &f->path, e, writable || pte_is_writable(e));
 	} else {
 		page_get(mine);
 		ptable_replace(&f->path, fault_leaf(f, mine, writable), &f->gather);
@@ -384,7 +408,7 @@ static int fault_special(struct fault *f)
 		ptable_install(&f->path, pte_make(frame, PTE_SPECIAL |
 						  ptable_leaf_flags(f->area->flags, false)));
 	else
-		leaf_refresh(f, e, false);
+		leaf_refresh(f, &f->path, e, false);
 	fault_unlock(f);
 	return 0;
 }

@@ -5,21 +5,22 @@
  *
  *	what is there						what comes
  *	nothing near						one page
- *	at least AHEAD_MIN pages right below			as many again, AHEAD_MAX at most
+ *	at least AHEAD_MIN writable pages right below		as many again, AHEAD_MAX at most
  *	BESIDE_BYTES right below or above, or MADV_HUGEPAGE	2 MiB, when a free block is at hand
  *
  * So a program that goes through its memory gets it in large pieces, one that touches a page here
  * and there pays for what it touches (2 MiB to clear take as long as 200 faults), and none holds
  * more than five times what it used. A block that is not at hand is not waited for: 4 KiB pages do.
  *
- * doc/decisions/huge-pages.md has the measurements.
+ * doc/decisions/0006-huge-pages.md has the measurements.
  */
 #include "abi/errno.h"
 #include "lib/string.h"
 #include "vm/fault_internal.h"
 
 #define AHEAD_MIN 4u
-#define AHEAD_MAX 16u			/* cleared with table_lock held */
+#define AHEAD_MAX 15u			/* with table_lock held; with the page itself, what
+					 * tlb_flush() does page by page */
 #define BESIDE_BYTES (512UL << 10)
 
 static struct page *zero_page;		/* [I] */
@@ -96,8 +97,11 @@ static unsigned int pages_below(const struct fault *f)
 	return n;
 }
 
-/* The program goes upwards: pages that it will want next. table_lock held. */
-static void fill_ahead(struct fault *f)
+/*
+ * The program goes upwards: pages that it will want next, as far as they are like this one, there
+ * or not.
+ */
+static void settle_ahead(struct fault *f, bool present) REQUIRES(&f->space->table_lock)
 {
 	unsigned int n = pages_below(f), room = ptable_room(&f->path);
 	struct ptable_path path = f->path;
@@ -105,46 +109,30 @@ static void fill_ahead(struct fault *f)
 	if (n < AHEAD_MIN)
 		return;
 	for (n = n < room ? n : room; n > 0; n--) {
-		struct page *page;
+		pte_t e;
 
 		path.address += PAGE_SIZE;
-		if (path.address >= f->area->end || !pte_is_none(pte_load(ptable_slot(&path))))
+		e = pte_load(ptable_slot(&path));
+		if (path.address >= f->area->end || pte_is_none(e) == present ||
+		    pte_is_writable(e) || !fault_settle_write(f, &path))
 			return;
-		page = page_allocate(0, PAGE_ANON, PAGE_ZERO | PAGE_TRY);
-		if (page == NULL)
-			return;
-		ptable_install(&path, fault_leaf(f, page, true));
 	}
-}
-
-/* Clearing a page is short enough to be done here, where the path is at hand. table_lock held. */
-static bool fill_at_once(struct fault *f)
-{
-	struct page *page = page_allocate(0, PAGE_ANON, PAGE_ZERO | PAGE_TRY);
-
-	if (page == NULL)
-		return false;
-	ptable_install(&f->path, fault_leaf(f, page, true));
-	fill_ahead(f);
-	return true;
 }
 
 /* The leaf table is our own. Entered with table_lock held, left without. */
 static int fault_small(struct fault *f) RELEASES(&f->space->table_lock)
 {
 	pte_t e = pte_load(ptable_slot(&f->path));
-	bool filled;
+	bool settled = f->write && fault_settle_write(f, &f->path);
 
-	if (!pte_is_none(e))
+	if (settled)
+		settle_ahead(f, !pte_is_none(e));
+	if (!settled && !pte_is_none(e))
 		return fault_present_private(f, e);
-	if (f->write) {
-		filled = fill_at_once(f);
-		fault_unlock(f);
-		return filled ? 0 : fault_copy(f, pte_none(), NULL);
-	}
-	ptable_install(&f->path, pte_with(fault_leaf(f, zero_page, false), PTE_SPECIAL));
+	if (!f->write)
+		ptable_install(&f->path, pte_with(fault_leaf(f, zero_page, false), PTE_SPECIAL));
 	fault_unlock(f);
-	return 0;
+	return !f->write || settled ? 0 : fault_copy(f, pte_none(), NULL);
 }
 
 int fault_anonymous(struct fault *f)

@@ -113,7 +113,7 @@ pte_t ptable_take(const struct ptable_path *path, struct gather *g);
  * 2 MiB leaves (ptable_fold.c): a leaf table whose frames lie in a row, folded into the entry that
  * leads to it. Everything above deals with them; ptable_own() unfolds.
  */
-#define FOLD_ORDER	9u
+#define FOLD_ORDER	PAGE_HUGE_ORDER
 #define FOLD_BYTES	(PAGE_SIZE << FOLD_ORDER)
 
 /* A table of cleared frames in a row, each entry with `flags`. NULL: no such block at hand. */

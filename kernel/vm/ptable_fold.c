@@ -7,7 +7,7 @@
  *
  * Idea. A 2 MiB leaf is not another kind of page. It is a leaf table like any other, full, with
  * frames in a row, *folded*: the entry of the level-2 table has PTE_HUGE and the first frame's
- * address instead of the table's, and that frame's descriptor remembers the table. The entry holds
+ * address instead of the table's, and page_folds remembers the table by its block. The entry holds
  * its reference to the table, the table those to the frames. So sharing, copying, counting and
  * dropping (ptable.c) treat a folded entry as an entry that leads to a table; frames are single
  * frames with a count each; and what changes a leaf first unfolds the entry, which needs no memory
@@ -85,7 +85,7 @@ struct page *ptable_fold_create(uint64_t flags)
 	table->present = PTE_ENTRIES;
 	table->resident = PTE_ENTRIES;
 	table->groups = UINT32_MAX;
-	block->folded = table;
+	page_folds[(uint64_t)(block - page_array) >> FOLD_ORDER] = (uint32_t)(table - page_array);
 	return table;
 }
 

@@ -8,14 +8,14 @@
 static inline pte_t *entries_of(const struct page *table) { return page_address(table); }
 
 /*
- * What an entry holds a reference to: a table above level 1 (that of a folded entry stands in the
- * descriptor of its first frame), a frame at level 1, where PTE_HUGE is never set.
+ * What an entry holds a reference to: a table above level 1 (that of a folded entry is found by its
+ * block), a frame at level 1, where PTE_HUGE is never set.
  */
 static inline struct page *entry_child(pte_t e)
 {
-	struct page *page = pte_page(e);
-
-	return pte_is_huge(e) ? page->folded : page;
+	if (pte_is_huge(e))
+		return &page_array[page_folds[pte_phys(e).value / FOLD_BYTES]];
+	return pte_page(e);
 }
 
 /* A table of level 1 whose entries are counted frames in a row that begins at a 2 MiB border. */

@@ -346,7 +346,10 @@ static void count_below(struct page *table)
 		if (pte_is_none(e) || (table->level == 1 && pte_is_special(e)))
 			continue;
 
-		struct page *child = pte_is_huge(e) ? pte_page(e)->folded : pte_page(e);
+		struct page *child = pte_page(e);
+
+		if (pte_is_huge(e))
+			child = &page_array[page_folds[(child - page_array) >> PAGE_HUGE_ORDER]];
 
 		if (expected[child - page_array]++ == 0 && table->level > 1)
 			count_below(child);
