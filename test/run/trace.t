@@ -154,8 +154,11 @@ ok slurp("$work/t.txt") =~ /\(sleep\) sleep thread=/, 'its trace is there';
 $r = tine(tine_argv('--trace', "$work/none/t.txt", '--', 'true'));
 is $r->{status}, 2, 'a file that cannot be: status';
 like $r->{err}, qr/\Atine: --trace [^\n]+No such file[^\n]+\n\z/, 'and why';
-$r = tine(tine_argv('--trace', "$work/t.any", '--trace-format', 'txt', '--', 'true'));
+$r = tine(tine_argv('--trace', "$work/t.any", '--trace-format', 'txt', '--', 'sh', '-c',
+	'printf "\\000bcdefgh\\000jkl\\000\n" > /proc/tine/trace; grep " mark " /proc/tine/trace'));
 like slurp("$work/t.any"), qr/\A# \d+ events, /, 'a format of its own, whatever the file is called';
+like slurp("$work/t.any"), qr/ mark a=_bcdefgh_jkl_$/m, 'a note that has zeros: nothing is lost';
+like $r->{out}, qr/ mark a=_bcdefgh b=_jkl_ c= d= e=$/m, 'nor in the guest';
 $r = tine('run', '--kernel', 'linux', '--trace', "$work/t.txt", '--', 'true');
 is $r->{status}, 2, 'Linux does not record';
 $r = tine(tine_argv('--append', 'panic-test trace', '--', 'true'));

@@ -9,6 +9,7 @@
 #include "arch/arch_down.h"
 #include "core/trace.h"
 #include "fs/procfs/procfs.h"
+#include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/slab.h"
 #include "sched/mutex.h"
@@ -110,7 +111,12 @@ ssize_t proc_write_trace(const struct proc_subject *s, char *text, size_t n)
 	uint64_t words[5];
 	size_t length = n > 0 && text[n - 1] == '\n' ? n - 1 : n;
 
-	memcpy(note, text, length < sizeof(note) ? length : sizeof(note));
+	length = MIN(length, sizeof(note));
+	memcpy(note, text, length);
+	/* To who reads it a zero is the end. */
+	for (size_t i = 0; i < length; i++)
+		if (note[i] == '\0')
+			note[i] = '_';
 	memcpy(words, note, sizeof(words));
 	trace_mark(words[0], words[1], words[2], words[3], words[4]);
 	return (ssize_t)n;
