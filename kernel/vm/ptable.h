@@ -125,8 +125,6 @@ bool ptable_fold_is_free(const struct ptable_path *path);
 bool ptable_fold_is_there(const struct ptable_path *path);
 /* Gives the folded entry its write bit when all below is ours alone; false: it has to unfold. */
 must_check bool ptable_fold_write(const struct ptable_path *path);
-/* Frames in [start,end) that 2 MiB leaves map. */
-uint64_t ptable_folded_in(struct page *root, uint64_t start, uint64_t end);
 
 /* The leaf entry's flags for an area's rights (AREA_READ...); write only when `writable`. */
 uint64_t ptable_leaf_flags(uint32_t rights, bool writable);

@@ -128,24 +128,3 @@ bool ptable_fold_write(const struct ptable_path *path)
 	(void)pte_exchange(slot, pte_with(e, PTE_WRITE | PTE_DIRTY));
 	return true;
 }
-
-uint64_t ptable_folded_in(struct page *root, uint64_t start, uint64_t end)
-{
-	uint64_t sum = 0;
-
-	for (start = (start + FOLD_BYTES - 1) & ~(FOLD_BYTES - 1); start + FOLD_BYTES <= end;) {
-		struct page *table = root;
-		unsigned int level = PTE_LEVELS;
-		pte_t e;
-
-		while (!pte_is_none(e = pte_load(entries_of(table) + pte_index(start, level))) &&
-		       level > 2) {
-			table = pte_page(e);
-			level--;
-		}
-		if (pte_is_huge(e))
-			sum += PTE_ENTRIES;
-		start = (start & ~(pte_span(level) - 1)) + pte_span(level);
-	}
-	return sum;
-}

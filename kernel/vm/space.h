@@ -132,10 +132,14 @@ must_check int space_futex_key(struct space *space, uint64_t address, void **obj
  * valid while the caller holds space->lock for reading. */
 bool space_find_area(struct space *space, uint64_t address, struct area *out);
 uint64_t space_resident_pages(struct space *space);
-/* Per-page view for /proc/PID/pagemap and smaps: present leaf count in [start,end). */
-uint64_t space_resident_in(struct space *space, uint64_t start, uint64_t end);
-/* Those of them that 2 MiB leaves map: AnonHugePages. */
-uint64_t space_huge_in(struct space *space, uint64_t start, uint64_t end);
+/* What [start,end) has in memory: pages, and a page's share in bytes (space_usage.c). */
+struct space_usage {
+	uint64_t resident, huge, anonymous;	/* huge: by 2 MiB leaves */
+	uint64_t shared_clean, shared_dirty, private_clean, private_dirty;
+	uint64_t pss_bytes;
+};
+/* Adds to *out; the caller holds space->lock. */
+void space_usage(struct space *space, uint64_t start, uint64_t end, struct space_usage *out);
 
 /* /sys/kernel/mm/transparent_hugepage/enabled */
 enum huge_mode { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };

@@ -79,27 +79,3 @@ uint64_t space_resident_pages(struct space *space)
 		write_once(space->peak_resident, n);
 	return n;
 }
-
-uint64_t space_resident_in(struct space *space, uint64_t start, uint64_t end)
-{
-	uint64_t n;
-
-	if (end > USER_END)
-		end = USER_END;
-	spin_lock(&space->table_lock);
-	n = ptable_resident_in(space_root(space), start, end);
-	spin_unlock(&space->table_lock);
-	return n;
-}
-
-uint64_t space_huge_in(struct space *space, uint64_t start, uint64_t end)
-{
-	uint64_t n;
-
-	if (end > USER_END)
-		end = USER_END;
-	spin_lock(&space->table_lock);
-	n = ptable_folded_in(space_root(space), start, end);
-	spin_unlock(&space->table_lock);
-	return n;
-}

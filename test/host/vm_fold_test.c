@@ -12,6 +12,7 @@
  * links: vm/space_fork.c
  * links: vm/space_map.c
  * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
+ * links: vm/space_usage.c
  * helpers: vm_world.c
  */
 #include "abi/errno.h"
@@ -32,7 +33,10 @@ static void map_large(struct space *space, unsigned int leaves)
 
 static uint64_t huge_of(struct space *space)
 {
-	return space_huge_in(space, 0, USER_END);
+	struct space_usage u = { 0 };
+
+	space_usage(space, 0, USER_END, &u);
+	return u.huge;
 }
 
 TEST(a_large_area_gets_large_leaves)

@@ -11,6 +11,7 @@
  * links: vm/space_fork.c
  * links: vm/space_map.c
  * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
+ * links: vm/space_usage.c
  * helpers: vm_world.c
  *
  * The model has, for each space and page: whether it is mapped, what kind, which rights, and the
@@ -338,7 +339,7 @@ static void do_remap(int s, uint64_t fail)
 					 &got), fail)) {
 		/* The target may be gone, or as before. */
 		if (model[s][target].kind != NONE &&
-		    space_resident_in(spaces[s], 0, USER_END) == UINT64_MAX)
+		    space_resident_pages(spaces[s]) == UINT64_MAX)
 			return;
 		for (i = target; i < target + (to - from); i++) {
 			const struct area *a = area_tree_find(spaces[s]->areas, address_of(i));
@@ -465,6 +466,18 @@ static unsigned int pick_page(void)
 
 static uint64_t folds_seen;		/* steps that began with a 2 MiB leaf in the space */
 
+static void look_at_usage(struct space *space)
+{
+	struct space_usage u = { 0 };
+
+	space_usage(space, 0, USER_END, &u);
+	folds_seen += u.huge != 0;
+	CHECK_EQUAL(u.resident, space_resident_pages(space));
+	CHECK_EQUAL(u.shared_clean + u.shared_dirty + u.private_clean + u.private_dirty,
+		    u.resident);
+	CHECK(u.pss_bytes <= u.resident * PAGE_SIZE && u.anonymous <= u.resident);
+}
+
 static void step(uint64_t fail_below)
 {
 	static int s;
@@ -477,7 +490,7 @@ static void step(uint64_t fail_below)
 		world_use_cpu((uint32_t)host_test_below(WORLD_CPUS));
 	if (spaces[s] == NULL)
 		return;
-	folds_seen += space_huge_in(spaces[s], 0, USER_END) != 0;
+	look_at_usage(spaces[s]);
 	if (kind < 8)
 		do_map(s, fail);
 	else if (kind < 13)

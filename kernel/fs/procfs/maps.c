@@ -64,25 +64,35 @@ static void put_kib(struct text *out, const char *name, uint64_t pages)
 	text_printf(out, "%-16s%8llu kB\n", name, (unsigned long long)pages * (PAGE_SIZE / 1024));
 }
 
-static void put_usage(struct text *out, uint64_t resident, uint64_t huge, bool shared)
+static void put_usage(struct text *out, const struct space_usage *u)
 {
-	put_kib(out, "Rss:", resident);
-	put_kib(out, "Pss:", resident);
-	put_kib(out, "Shared_Clean:", shared ? resident : 0);
-	put_kib(out, "Shared_Dirty:", 0);
-	put_kib(out, "Private_Clean:", 0);
-	put_kib(out, "Private_Dirty:", shared ? 0 : resident);
-	put_kib(out, "Referenced:", resident);
-	put_kib(out, "Anonymous:", shared ? 0 : resident);
-	put_kib(out, "AnonHugePages:", huge);
+	put_kib(out, "Rss:", u->resident);
+	text_printf(out, "%-16s%8llu kB\n", "Pss:", (unsigned long long)u->pss_bytes / 1024);
+	put_kib(out, "Shared_Clean:", u->shared_clean);
+	put_kib(out, "Shared_Dirty:", u->shared_dirty);
+	put_kib(out, "Private_Clean:", u->private_clean);
+	put_kib(out, "Private_Dirty:", u->private_dirty);
+	put_kib(out, "Referenced:", u->resident);
+	put_kib(out, "Anonymous:", u->anonymous);
+	put_kib(out, "AnonHugePages:", u->huge);
 	put_kib(out, "Swap:", 0);
 }
 
-struct usage { uint64_t resident, huge; };	/* pages */
+static void add_usage(struct space_usage *sum, const struct space_usage *u)
+{
+	sum->resident += u->resident;
+	sum->huge += u->huge;
+	sum->anonymous += u->anonymous;
+	sum->shared_clean += u->shared_clean;
+	sum->shared_dirty += u->shared_dirty;
+	sum->private_clean += u->private_clean;
+	sum->private_dirty += u->private_dirty;
+	sum->pss_bytes += u->pss_bytes;
+}
 
 /* Walks the areas under the space's lock; detail: one usage block an area (smaps). */
 static int show_areas(struct text *out, const struct proc_subject *s, bool lines, bool detail,
-		      struct usage *sum)
+		      struct space_usage *sum)
 {
 	struct space *space = proc_subject_space(s);
 	char *buffer = kmalloc(PATH_MAX_BYTES);
@@ -96,16 +106,16 @@ static int show_areas(struct text *out, const struct proc_subject *s, bool lines
 	}
 	rwlock_read_lock(&space->lock);
 	for (uint64_t at = 0; space_find_area(space, at, &a); at = a.end) {
-		uint64_t resident = detail ? space_resident_in(space, a.start, a.end) : 0;
-		uint64_t huge = detail ? space_huge_in(space, a.start, a.end) : 0;
+		struct space_usage u = { 0 };
 
-		sum->resident += resident;
-		sum->huge += huge;
+		if (detail)
+			space_usage(space, a.start, a.end, &u);
+		add_usage(sum, &u);
 		if (lines)
 			put_area(out, &a, buffer);
 		if (lines && detail) {
 			put_kib(out, "Size:", (a.end - a.start) / PAGE_SIZE);
-			put_usage(out, resident, huge, (a.flags & AREA_SHARED) != 0);
+			put_usage(out, &u);
 		}
 	}
 	rwlock_read_unlock(&space->lock);
@@ -116,27 +126,27 @@ static int show_areas(struct text *out, const struct proc_subject *s, bool lines
 
 int proc_show_maps(struct text *out, const struct proc_subject *s)
 {
-	struct usage sum = { 0 };
+	struct space_usage sum = { 0 };
 
 	return show_areas(out, s, true, false, &sum);
 }
 
 int proc_show_smaps(struct text *out, const struct proc_subject *s)
 {
-	struct usage sum = { 0 };
+	struct space_usage sum = { 0 };
 
 	return show_areas(out, s, true, true, &sum);
 }
 
 int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
 {
-	struct usage sum = { 0 };
+	struct space_usage sum = { 0 };
 	int error = show_areas(out, s, false, true, &sum);
 
 	if (error == 0) {
 		text_printf(out, "%08llx-%08llx ---p 00000000 00:00 0 [rollup]\n",
 			    (unsigned long long)USER_START, (unsigned long long)USER_END);
-		put_usage(out, sum.resident, sum.huge, false);
+		put_usage(out, &sum);
 	}
 	return error;
 }
