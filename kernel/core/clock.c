@@ -12,15 +12,15 @@
 #include "lib/number.h"
 #include "lib/string.h"
 
-static atomic64_t wall_offset_ns;
+atomic64_t clock_wall_offset_ns, clock_noted_ns;
 
 uint64_t clock_ns(void) { return arch_clock_ns(); }
 
-uint64_t clock_wall_ns(void) { return clock_ns() + atomic64_load(&wall_offset_ns); }
+uint64_t clock_wall_ns(void) { return clock_ns() + atomic64_load(&clock_wall_offset_ns); }
 
 static void set_wall_offset(uint64_t offset)
 {
-	atomic64_store(&wall_offset_ns, offset);
+	atomic64_store(&clock_wall_offset_ns, offset);
 	arch_vdso_set_wall_offset(offset);
 }
 

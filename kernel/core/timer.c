@@ -172,6 +172,7 @@ void timer_interrupt(void)
 	uint64_t now = clock_ns();
 	struct timer *timer;
 
+	clock_note(now);
 	trace_timer(base->armed_ns, base->slice_ns, now);
 	/* 0: the explorer's shot, which has no deadline. */
 	if (unlikely(base->armed_ns != 0 && now > base->armed_ns &&

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "abi/errno.h"
 #include "core/types.h"
 
 /* True when [addr, addr+n) lies in the user half. */
@@ -13,12 +14,21 @@ static inline bool user_range_ok(user_addr_t addr, size_t n)
 	return n <= USER_END && addr.value <= USER_END - n;
 }
 
-must_check int copy_from_user(void *dst, user_addr_t src, size_t n);
-must_check int copy_to_user(user_addr_t dst, const void *src, size_t n);
-must_check int clear_user(user_addr_t dst, size_t n);
-/* As above but say how many bytes were NOT copied (short reads and writes need it). */
+/* Say how many bytes were NOT copied (short reads and writes need it). */
 must_check size_t copy_from_user_partial(void *dst, user_addr_t src, size_t n);
 must_check size_t copy_to_user_partial(user_addr_t dst, const void *src, size_t n);
+
+must_check static inline int copy_from_user(void *dst, user_addr_t src, size_t n)
+{
+	return copy_from_user_partial(dst, src, n) == 0 ? 0 : -EFAULT;
+}
+
+must_check static inline int copy_to_user(user_addr_t dst, const void *src, size_t n)
+{
+	return copy_to_user_partial(dst, src, n) == 0 ? 0 : -EFAULT;
+}
+
+must_check int clear_user(user_addr_t dst, size_t n);
 /* Copies a string with its NUL: length without NUL, -EFAULT, or -ENAMETOOLONG when `max` bytes
  * held no NUL. */
 must_check ssize_t copy_string_from_user(char *dst, user_addr_t src, size_t max);

@@ -168,17 +168,6 @@ static bool find_path(const struct radix_tree *tree, uint64_t index, struct path
 	return node != NULL;
 }
 
-void *radix_find(const struct radix_tree *tree, uint64_t index)
-{
-	void *what = tree->root;
-
-	if (!fits(tree, index))
-		return NULL;
-	for (unsigned level = tree->levels; level-- > 0 && what != NULL;)
-		what = ((struct radix_node *)what)->slot[slot_of(index, level)];
-	return what;
-}
-
 void *radix_replace(struct radix_tree *tree, uint64_t index, void *item)
 {
 	struct path path;

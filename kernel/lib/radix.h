@@ -65,7 +65,19 @@ void radix_pool_drain(struct radix_pool *pool, radix_free_fn release, void *cont
 int radix_insert(struct radix_tree *tree, struct radix_pool *pool, uint64_t index, void *item);
 
 /* NULL when nothing is there. */
-void *radix_find(const struct radix_tree *tree, uint64_t index);
+static inline void *radix_find(const struct radix_tree *tree, uint64_t index)
+{
+	unsigned shift = tree->levels * RADIX_BITS;
+	void *what = tree->root;
+
+	if (shift < 64 && index >> shift != 0)
+		return NULL;
+	while (shift > 0 && what != NULL) {
+		shift -= RADIX_BITS;
+		what = ((struct radix_node *)what)->slot[index >> shift & (RADIX_WAYS - 1)];
+	}
+	return what;
+}
 
 /*
  * Puts item in the place of another and keeps the tags. Returns the old item; NULL, changing

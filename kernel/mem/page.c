@@ -195,13 +195,11 @@ void page_free(struct page *page)
 	arch_irq_restore(irq);
 }
 
-void page_put(struct page *page)
+/* None is left, or one too few. */
+void page_put_last(struct page *page, uint32_t left)
 {
-	uint32_t left = atomic32_sub_acq_rel(&page->count, 1);
-
-	VERIFY(left != UINT32_MAX);
-	if (left == 0)
-		page_free(page);
+	VERIFY(left == 0);
+	page_free(page);
 }
 
 void page_split(struct page *block)

@@ -88,8 +88,15 @@ static inline struct page *virt_to_page(const void *v) { return phys_to_page(vir
 #define PAGE_TRY	(1u << 2)	/* only what is at hand: no reclaim, no reserve */
 must_check struct page *page_allocate(unsigned int order, enum page_kind kind, unsigned int flags);
 static inline void page_get(struct page *p) { atomic32_add(&p->count, 1); }
+void page_put_last(struct page *p, uint32_t left);
 /* Drops a reference; the last one frees the block (order as allocated). */
-void page_put(struct page *p);
+static inline void page_put(struct page *p)
+{
+	uint32_t left = atomic32_sub_acq_rel(&p->count, 1);
+
+	if (unlikely(left + 1 <= 1))
+		page_put_last(p, left);
+}
 void page_free(struct page *p);	/* page_put's last step: count is 0 */
 /* A block with count 1 becomes as many single frames, each with count 1. */
 void page_split(struct page *block);

@@ -28,6 +28,7 @@ static uint64_t count_runnable(uint64_t *running)
 	return waiting + *running;
 }
 
+/* That it comes every five seconds also bounds the age of clock_wall_coarse_ns(). */
 static void load_sample(struct timer *timer)
 {
 	uint64_t running, now = count_runnable(&running) * LOAD_ONE;

@@ -13,9 +13,9 @@
 #include "vfs/mount.h"
 
 /* A writer to a pipe or socket without readers gets SIGPIPE too. */
-static ssize_t account(ssize_t done, bool write)
+static inline ssize_t account(ssize_t done, bool write)
 {
-	if (done > 0) {
+	if (likely(done > 0)) {
 		if (write)
 			task_current()->io_write_bytes += (uint64_t)done;
 		else
@@ -135,7 +135,7 @@ long sys_writev(uint64_t fd, uint64_t iov, uint64_t count)
 
 /* --- at a position ---------------------------------------------------------------------------- */
 
-static ssize_t move_at(struct file *file, struct iobuf *io, loff_t pos, bool write)
+static inline ssize_t move_at(struct file *file, struct iobuf *io, loff_t pos, bool write)
 {
 	int error = write ? limit_write(file, io, pos) : 0;
 

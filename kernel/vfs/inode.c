@@ -104,7 +104,7 @@ static uint32_t mode_for(const struct inode *inode, uint32_t mode, const struct 
 	return mode;
 }
 
-int inode_permission(struct inode *inode, int mask, const struct vfs_cred *cred)
+int inode_permission_slow(struct inode *inode, int mask, const struct vfs_cred *cred)
 {
 	uint32_t mode;
 
@@ -331,15 +331,17 @@ static bool is_before(const struct abi_timespec *a, const struct abi_timespec *b
 	return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
 }
 
-/* relatime: only when not newer than the last change, or a day old. */
+/* relatime: only when not newer than the last change, or a day old; for which no clock is read. */
 void inode_touch_atime(struct inode *inode)
 {
+	const uint64_t now_seconds = clock_wall_coarse_ns() / NSEC_PER_SEC;
+	const struct super *super = inode->super;
 	struct abi_timespec now;
 
-	if (inode->super == NULL || inode->super->read_only)
+	if (super == NULL || super->read_only)
 		return;
 	if (is_before(&inode->mtime, &inode->atime) && is_before(&inode->ctime, &inode->atime) &&
-	    (int64_t)(clock_wall_ns() / NSEC_PER_SEC) - inode->atime.tv_sec < RELATIME_SECONDS)
+	    (int64_t)(now_seconds - (uint64_t)inode->atime.tv_sec) < RELATIME_SECONDS)
 		return;
 	now = inode_now();
 	spin_lock(&inode->lock);
@@ -390,7 +392,8 @@ int inode_stat(struct inode *inode, struct abi_stat *out)
 
 	if (error != 0)
 		return error;
-	memset(out, 0, sizeof(*out));
+	out->pad0 = 0;
+	out->unused[0] = out->unused[1] = out->unused[2] = 0;
 	spin_lock(&inode->lock);
 	out->st_dev = inode->super != NULL ? inode->super->device : 0;
 	out->st_ino = inode->number;

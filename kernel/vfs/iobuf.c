@@ -9,13 +9,6 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 
-void iobuf_init_user(struct iobuf *io, user_addr_t base, size_t n)
-{
-	*io = (struct iobuf){ .piece_count = 1, .left = n, .is_user = true,
-			      .single = { base.value, n } };
-	io->pieces = &io->single;
-}
-
 void iobuf_init_kernel(struct iobuf *io, void *base, size_t n)
 {
 	*io = (struct iobuf){ .piece_count = 1, .left = n, .is_user = false,

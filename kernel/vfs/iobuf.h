@@ -21,7 +21,18 @@ struct iobuf {
 	struct io_piece single;
 };
 
-void iobuf_init_user(struct iobuf *io, user_addr_t base, size_t n);
+static inline void iobuf_init_user(struct iobuf *io, user_addr_t base, size_t n)
+{
+	io->single.base = base.value;
+	io->single.bytes = n;
+	io->pieces = &io->single;
+	io->piece_count = 1;
+	io->offset = 0;
+	io->left = n;
+	io->is_user = true;
+	io->nonblocking = false;
+}
+
 void iobuf_init_kernel(struct iobuf *io, void *base, size_t n);
 void iobuf_init_pieces(struct iobuf *io, const struct io_piece *pieces, size_t count, bool is_user);
 /* Move up to n bytes and advance: bytes moved; fewer than asked only at a fault (user memory).

@@ -439,6 +439,82 @@ TEST("are fsync, fdatasync, sync, syncfs, readahead and fadvise accepted where t
 	CHECK_ERRNO(fsync(999), EBADF);
 }
 
+/* A name of `length` bytes that ends where the page ends, before one that may not be read. */
+static void name_at_edge(char *page, size_t length)
+{
+	char *name = page + PAGE - length - 1;
+	struct stat st;
+
+	memset(name, 'n', length);
+	page[PAGE - 1] = 0;
+	CHECK_OK(guest_file(name, "x", 0600));
+	CHECK_OK(stat(name, &st));
+	page[PAGE - 1] = 'n';
+	CHECK_ERRNO(stat(name, &st), EFAULT);
+	page[PAGE - 1] = 0;
+	CHECK_OK(unlink(name));
+}
+
+static char *two_pages(void)
+{
+	char *pages = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK(pages != MAP_FAILED);
+	return pages;
+}
+
+TEST("is a name read to its end and no further, at the end of readable memory?")
+{
+	char *page = two_pages(), far[64] = "x\0garbage behind the name";
+	struct stat st;
+
+	guest_scratch();
+	CHECK_OK(mprotect(page + PAGE, PAGE, PROT_NONE));
+	for (size_t length = 1; length <= 40; length++)
+		name_at_edge(page, length);
+	CHECK_OK(guest_file("x", "x", 0600));
+	CHECK_OK(stat(far, &st));
+	/* In, and over the boundary into, a page that was never touched. */
+	page = two_pages();
+	CHECK_ERRNO(stat(page + PAGE, &st), ENOENT);
+	page = two_pages();
+	page[PAGE - 1] = 'x';
+	CHECK_OK(stat(page + PAGE - 1, &st));
+}
+
+static struct timespec atime_after_read(int fd)
+{
+	struct stat st;
+	char byte;
+
+	CHECK_EQ(pread(fd, &byte, 1, 0), 1);
+	CHECK_OK(fstat(fd, &st));
+	return st.st_atim;
+}
+
+TEST("does a read change the access time once after a change of the file, and not one to come?")
+{
+	struct timespec old, first, times[2] = { { 5, 0 }, { 7, 0 } };
+	int fd;
+
+	guest_scratch();
+	fd = CHECK_OK(open("f", O_RDWR | O_CREAT, 0600));
+	CHECK_EQ(write(fd, "x", 1), 1);
+	CHECK_OK(futimens(fd, times));
+	old = atime_after_read(fd);
+	CHECK(old.tv_sec > 7);
+	guest_sleep_ms(20);
+	/* That time may equal the change's on a coarse clock; this one does not. */
+	first = atime_after_read(fd);
+	guest_sleep_ms(20);
+	old = atime_after_read(fd);
+	CHECK(old.tv_sec == first.tv_sec && old.tv_nsec == first.tv_nsec);
+	times[0].tv_sec = old.tv_sec + 1000000;
+	CHECK_OK(futimens(fd, times));
+	CHECK_EQ(atime_after_read(fd).tv_sec, times[0].tv_sec);
+}
+
 TEST("do null, zero, full and random behave as themselves?")
 {
 	int null = CHECK_OK(open("/dev/null", O_RDWR)), zero = CHECK_OK(open("/dev/zero", O_RDWR));

@@ -54,10 +54,11 @@ struct page *page_allocate(unsigned int order, enum page_kind kind, unsigned int
 	return NULL;
 }
 
-void page_put(struct page *p)
+void page_put_last(struct page *p, uint32_t left)
 {
-	if (atomic32_sub_acq_rel(&p->count, 1) == 0)
-		__atomic_sub_fetch(&live_pages, 1, __ATOMIC_SEQ_CST);
+	if (left != 0)
+		abort();
+	__atomic_sub_fetch(&live_pages, 1, __ATOMIC_SEQ_CST);
 }
 
 struct slab_cache *slab_cache_create(const char *name, size_t size, size_t align)
@@ -87,8 +88,6 @@ void *kcalloc(size_t n, size_t bytes) { return calloc(n, bytes); }
 
 /* --- user memory: never asked for ------------------------------------------------------------- */
 
-int copy_to_user(user_addr_t to, const void *from, size_t n) { abort(); }
-int copy_from_user(void *to, user_addr_t from, size_t n) { abort(); }
 int copy_from_user_nofault(void *to, user_addr_t from, size_t n) { abort(); }
 int clear_user(user_addr_t to, size_t n) { abort(); }
 size_t copy_from_user_partial(void *to, user_addr_t from, size_t n) { abort(); }

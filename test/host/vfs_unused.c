@@ -12,7 +12,6 @@
 	}
 
 UNUSED(clear_user)
-UNUSED(copy_from_user)
 UNUSED(copy_from_user_nofault)
 UNUSED(copy_from_user_partial)
 UNUSED(copy_to_user_partial)
@@ -27,7 +26,7 @@ UNUSED(object_page_unlock)
 UNUSED(object_punch)
 UNUSED(object_throttle)
 UNUSED(object_zero_tail)
-UNUSED(page_put)
+UNUSED(page_put_last)
 UNUSED(wait_entry_init)
 UNUSED(wait_finish)
 UNUSED(wait_prepare)

@@ -208,16 +208,6 @@ size_t copy_to_user_partial(user_addr_t dst, const void *src, size_t n)
 	return for_pieces(dst.value, (void *)(uintptr_t)src, n, piece_out, true, true);
 }
 
-int copy_from_user(void *dst, user_addr_t src, size_t n)
-{
-	return copy_from_user_partial(dst, src, n) == 0 ? 0 : -EFAULT;
-}
-
-int copy_to_user(user_addr_t dst, const void *src, size_t n)
-{
-	return copy_to_user_partial(dst, src, n) == 0 ? 0 : -EFAULT;
-}
-
 int clear_user(user_addr_t dst, size_t n)
 {
 	return for_pieces(dst.value, NULL, n, piece_clear, true, true) == 0 ? 0 : -EFAULT;

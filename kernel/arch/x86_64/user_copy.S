@@ -99,8 +99,35 @@
 	FIXUP 1b, 2b, 4b, \kind
 .endm
 
+/* rax: how many of n (rdx) bytes, all, when they do not lie in the user half from \address on. */
+.macro CHECK_RANGE address
+	movabsq $USER_END_NUMBER, %rax
+	cmpq %rax, %rdx
+	ja range_bad
+	subq %rdx, %rax
+	cmpq \address, %rax
+	jb range_bad
+.endm
+
 	/* kernel.ld puts these beside those that call them most. */
 	.section .text.user_copy, "ax"
+/* size_t copy_from_user_partial(void *to, user_addr_t from, size_t n) */
+	.balign 16
+	.globl copy_from_user_partial
+copy_from_user_partial:
+	CHECK_RANGE %rsi
+	jmp user_copy_bytes
+range_bad:
+	movq %rdx, %rax
+	ret
+
+/* size_t copy_to_user_partial(user_addr_t to, const void *from, size_t n) */
+	.balign 16
+	.globl copy_to_user_partial
+copy_to_user_partial:
+	CHECK_RANGE %rdi
+	/* falls through */
+
 	COPY user_copy_bytes, FIXUP_MAY_FAULT
 	LOAD32 user_load32_raw, FIXUP_MAY_FAULT
 	LOAD32 user_load32_raw_nofault, FIXUP_NO_FAULT
@@ -135,13 +162,38 @@ user_clear_bytes:
 	FIXUP 1b, 2b, 7b, FIXUP_MAY_FAULT
 	FIXUP 7b, 8b, 9b, FIXUP_MAY_FAULT
 
-/* ssize_t user_copy_string(char *to, const char *from, size_t max): length without the NUL, `max`
- * when there was none, -1 on a fault */
+/*
+ * ssize_t user_copy_string(char *to, const char *from, size_t max): length without the NUL, `max`
+ * when there was none, -1 on a fault
+ *
+ * By words while a whole one fits in max. What lies behind the NUL may not be there: a word that is
+ * not present is not brought in, but left to the bytes. (x - 01..01) & ~x & 80..80 has its lowest bit
+ * where the first zero byte of x is.
+ */
 	.balign 16
 	.globl user_copy_string
 user_copy_string:
 	SMAP_STAC
 	xorl %eax, %eax
+	movabsq $0x0101010101010101, %r8
+	movabsq $0x8080808080808080, %r9
+10:	leaq 8(%rax), %r10
+	cmpq %rdx, %r10
+	ja 1f
+11:	movq (%rsi, %rax), %rcx
+12:	movq %rcx, (%rdi, %rax)
+	movq %rcx, %r11
+	subq %r8, %rcx
+	notq %r11
+	andq %r11, %rcx
+	andq %r9, %rcx
+	jnz 13f
+	movq %r10, %rax
+	jmp 10b
+13:	bsfq %rcx, %rcx
+	shrl $3, %ecx
+	addq %rcx, %rax
+	jmp 4f
 1:	cmpq %rdx, %rax
 	jae 4f
 2:	movb (%rsi, %rax), %cl
@@ -155,6 +207,7 @@ user_copy_string:
 5:	movq $-1, %rax
 	jmp 4b
 	FIXUP 2b, 3b, 5b, FIXUP_MAY_FAULT
+	FIXUP 11b, 12b, 1b, FIXUP_NO_FAULT
 
 /* int NAME(uintN_t *to, uintN_t value) */
 .macro STORE name, instruction, value

@@ -1,5 +1,6 @@
 /*
- * core/user_copy.h for this architecture: the range checks around user_copy.S.
+ * core/user_copy.h for this architecture: the range checks around user_copy.S, which makes those of
+ * the two commonest itself.
  *
  * Only addresses of the user half reach the instructions that may fault, so a fault there is always
  * about the program's memory.
@@ -8,7 +9,6 @@
 
 #include "abi/errno.h"
 
-size_t user_copy_bytes(void *to, const void *from, size_t n);
 size_t user_copy_bytes_nofault(void *to, const void *from, size_t n);
 size_t user_clear_bytes(void *to, size_t n);
 ssize_t user_copy_string(char *to, const char *from, size_t max);
@@ -21,26 +21,6 @@ int user_cmpxchg32_raw_nofault(uint32_t *at, uint32_t old, uint32_t value, uint3
 
 /* The one place where a user address becomes a pointer. */
 static void *raw(user_addr_t addr) { return (void *)addr.value; }
-
-size_t copy_from_user_partial(void *dst, user_addr_t src, size_t n)
-{
-	return user_range_ok(src, n) ? user_copy_bytes(dst, raw(src), n) : n;
-}
-
-size_t copy_to_user_partial(user_addr_t dst, const void *src, size_t n)
-{
-	return user_range_ok(dst, n) ? user_copy_bytes(raw(dst), src, n) : n;
-}
-
-int copy_from_user(void *dst, user_addr_t src, size_t n)
-{
-	return copy_from_user_partial(dst, src, n) == 0 ? 0 : -EFAULT;
-}
-
-int copy_to_user(user_addr_t dst, const void *src, size_t n)
-{
-	return copy_to_user_partial(dst, src, n) == 0 ? 0 : -EFAULT;
-}
 
 int clear_user(user_addr_t dst, size_t n)
 {
