@@ -32,6 +32,26 @@ static inline void absorb(struct state *s, uint64_t word)
 	s->v0 ^= word;
 }
 
+/* Fewer than 8 bytes as a number, the first lowest. */
+static inline uint64_t tail(const unsigned char *p, size_t n)
+{
+	uint64_t word = 0;
+	uint32_t four;
+	uint16_t two;
+
+	if ((n & 1) != 0)
+		word = p[n - 1];
+	if ((n & 2) != 0) {
+		__builtin_memcpy(&two, p + (n & 4), 2);
+		word = word << 16 | two;
+	}
+	if ((n & 4) != 0) {
+		__builtin_memcpy(&four, p, 4);
+		word = word << 32 | four;
+	}
+	return word;
+}
+
 uint64_t hash_bytes(struct hash_key key, const void *bytes, size_t size)
 {
 	struct state s = {
@@ -41,17 +61,16 @@ uint64_t hash_bytes(struct hash_key key, const void *bytes, size_t size)
 		key.word[1] ^ 0x7465646279746573ULL,
 	};
 	const unsigned char *p = bytes;
-	uint64_t last = (uint64_t)size << 56;
+	uint64_t last;
 	size_t rest = size;
 
 	for (; rest >= 8; rest -= 8, p += 8) {
 		uint64_t word;
 
-		memcpy(&word, p, 8);
+		__builtin_memcpy(&word, p, 8);
 		absorb(&s, word);
 	}
-	for (size_t i = 0; i < rest; i++)
-		last |= (uint64_t)p[i] << (8 * i);
+	last = (uint64_t)size << 56 | tail(p, rest);
 	absorb(&s, last);
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 3; i++)

@@ -116,15 +116,16 @@ static void dentry_free(struct dentry *d)
 	slab_free(dentry_cache, d);
 }
 
-void dentry_put(struct dentry *d)
+void dentry_put_last(struct dentry *d)
 {
-	/* A loop, not recursion: freeing one may free its parents, however deep. */
-	while (d != NULL && refcount_put(&d->references)) {
-		struct dentry *parent = d->parent == d ? NULL : d->parent;
+	struct dentry *parent;
 
+	/* A loop, not recursion: freeing one may free its parents, however deep. */
+	do {
+		parent = d->parent == d ? NULL : d->parent;
 		dentry_free(d);
 		d = parent;
-	}
+	} while (d != NULL && refcount_put(&d->references));
 }
 
 /* ---- in and out of the table ----------------------------------------------------------------- */
@@ -262,7 +263,7 @@ static struct dentry *find_hashed(struct dentry *dir, const char *name, size_t l
 	spin_lock(bucket_lock(bucket));
 	hlist_for_each(d, &buckets[bucket], hash_node) {
 		if (d->name_hash != hash || d->parent != dir || d->name_length != length ||
-		    memcmp(d->name, name, length) != 0)
+		    !bytes_equal(d->name, name, length))
 			continue;
 		dentry_get(d);
 		break;
@@ -278,7 +279,8 @@ struct dentry *dentry_find_child(struct dentry *dir, const char *name, size_t le
 	return find_hashed(dir, name, length, hash_name(name, length));
 }
 
-bool dentry_revalidate(struct dentry *dir, struct dentry *d)
+/* Whether the cached name may still be used: asks the directory's and its own operation. */
+static inline bool revalidate(struct dentry *dir, struct dentry *d)
 {
 	const struct inode_ops *ops = dir->inode->ops;
 	const struct inode *inode = load_acquire(&d->inode);
@@ -287,10 +289,8 @@ bool dentry_revalidate(struct dentry *dir, struct dentry *d)
 		return true;
 	if (ops->revalidate != NULL && !ops->revalidate(d))
 		return false;
-	if (inode == NULL || inode->ops->revalidate == NULL ||
-	    inode->ops->revalidate == ops->revalidate)
-		return true;
-	return inode->ops->revalidate(d);
+	return inode == NULL || inode->ops->revalidate == NULL ||
+	       inode->ops->revalidate == ops->revalidate || inode->ops->revalidate(d);
 }
 
 /* Where most names are in use, going round for each new one is too much: one idle batch ends it. */
@@ -337,7 +337,7 @@ int dentry_lookup_child(struct dentry *dir, const char *name, size_t length, str
 		return -ENOENT;
 	d = find_hashed(dir, name, length, hash);
 	if (d != NULL) {
-		if (dentry_revalidate(dir, d)) {
+		if (revalidate(dir, d)) {
 			*out = d;
 			return 0;
 		}
@@ -353,7 +353,7 @@ int dentry_lookup(struct dentry *dir, const char *name, size_t length, struct de
 	int error;
 
 	if (d != NULL) {
-		if (dentry_revalidate(dir, d)) {
+		if (revalidate(dir, d)) {
 			*out = d;
 			return 0;
 		}

@@ -45,7 +45,12 @@ struct dentry {
 };
 
 static inline void dentry_get(struct dentry *d) { refcount_get(&d->references); }
-void dentry_put(struct dentry *dentry);
+void dentry_put_last(struct dentry *dentry);	/* dentry_put's last step: the count is 0 */
+static inline void dentry_put(struct dentry *d)
+{
+	if (unlikely(refcount_put(&d->references)))
+		dentry_put_last(d);
+}
 /* Gives a negative dentry its inode (the reference moves) and makes it findable. */
 void dentry_instantiate(struct dentry *dentry, struct inode *inode);
 /* After unlink, rmdir: the name no longer leads here. */
@@ -86,7 +91,5 @@ static inline bool dentry_is_root(const struct dentry *d) { return d->parent == 
 bool dentry_is_below(const struct dentry *dentry, const struct dentry *ancestor);
 /* The name as it is now, cut to n - 1 bytes; its whole length. */
 size_t dentry_copy_name(const struct dentry *dentry, char *buf, size_t n);
-/* Whether the cached dentry may still be used: asks the directory's and its own revalidate. */
-bool dentry_revalidate(struct dentry *dir, struct dentry *dentry);
 uint64_t dentry_cached_count(void);
 void dentry_init(void);

@@ -59,12 +59,13 @@ struct mount *mount_create(struct super *super, struct dentry *root, uint32_t fl
 	return m;
 }
 
-void mount_put(struct mount *m)
+void mount_put_last(struct mount *m)
 {
-	/* A loop: the last reference to a child may be the last to its parent. */
-	while (m != NULL && refcount_put(&m->references)) {
-		struct mount *parent = m->parent;
+	struct mount *parent;
 
+	/* A loop: the last reference to a child may be the last to its parent. */
+	do {
+		parent = m->parent;
 		ASSERT(!m->attached && list_is_empty(&m->children));
 		if (m->mountpoint != NULL)
 			dentry_put(m->mountpoint);
@@ -72,7 +73,7 @@ void mount_put(struct mount *m)
 		super_put(m->super);
 		slab_free(mount_cache, m);
 		m = parent;
-	}
+	} while (m != NULL && refcount_put(&m->references));
 }
 
 int mount_check_write(const struct mount *m)
@@ -112,7 +113,8 @@ void path_follow_mounts(struct path *p)
 {
 	struct mount *m;
 
-	while ((m = mount_find(p->mount, p->dentry)) != NULL) {
+	while (read_once(p->dentry->mount_count) != 0 &&
+	       (m = mount_find(p->mount, p->dentry)) != NULL) {
 		dentry_get(m->root);
 		path_put(p);
 		p->mount = m;

@@ -7,8 +7,10 @@
 #include "core/atomic.h"
 #include "lib/hlist.h"
 #include "lib/list.h"
-#include "vfs/path.h"
 
+struct dentry;
+struct path;
+struct path_context;
 struct super;
 
 struct mount {
@@ -53,7 +55,12 @@ must_check int vfs_mount_internal(const char *type, struct mount **out);
 /* One line a mount for /proc/mounts and mountinfo. */
 void mount_for_each(void (*fn)(void *arg, const struct mount *mount), void *arg);
 static inline void mount_get(struct mount *m) { refcount_get(&m->references); }
-void mount_put(struct mount *mount);
+void mount_put_last(struct mount *mount);	/* mount_put's last step: the count is 0 */
+static inline void mount_put(struct mount *m)
+{
+	if (unlikely(refcount_put(&m->references)))
+		mount_put_last(m);
+}
 void vfs_init(void);
 
 /* Every registered type for /proc/filesystems. */

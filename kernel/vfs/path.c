@@ -27,30 +27,9 @@
 
 atomic64_t rename_count;
 
-void path_get(const struct path *p)
-{
-	if (p->mount != NULL)
-		mount_get(p->mount);
-	if (p->dentry != NULL)
-		dentry_get(p->dentry);
-}
-
-void path_put(const struct path *p)
-{
-	if (p->dentry != NULL)
-		dentry_put(p->dentry);
-	if (p->mount != NULL)
-		mount_put(p->mount);
-}
-
-struct inode *path_inode(const struct path *p)
-{
-	return p->dentry != NULL ? load_acquire(&p->dentry->inode) : NULL;
-}
-
 /* ---- the walk's state ------------------------------------------------------------------------ */
 
-static void walk_move(struct walk *w, const struct path *to)
+static inline void walk_move(struct walk *w, const struct path *to)
 {
 	struct path old = w->path;
 
@@ -100,7 +79,8 @@ int walk_init(struct walk *w, const struct path_context *ctx, const char *name,
 void walk_fini(struct walk *w)
 {
 	for (;; w->depth--) {
-		kfree(w->texts[w->depth].owned);
+		if (unlikely(w->texts[w->depth].owned != NULL))
+			kfree(w->texts[w->depth].owned);
 		if (w->depth == 0)
 			break;
 	}

@@ -6,11 +6,10 @@
 #pragma once
 
 #include "core/types.h"
-#include "core/annotate.h"
+#include "vfs/dentry.h"
+#include "vfs/mount.h"
 
-struct dentry;
 struct inode;
-struct mount;
 struct vfs_cred;
 
 struct path {
@@ -18,13 +17,32 @@ struct path {
 	struct dentry *dentry;			/* counted */
 };
 
-void path_get(const struct path *p);
-void path_put(const struct path *p);
+/* Either may be NULL. */
+static inline void path_get(const struct path *p)
+{
+	if (p->mount != NULL)
+		mount_get(p->mount);
+	if (p->dentry != NULL)
+		dentry_get(p->dentry);
+}
+
+static inline void path_put(const struct path *p)
+{
+	if (p->dentry != NULL)
+		dentry_put(p->dentry);
+	if (p->mount != NULL)
+		mount_put(p->mount);
+}
+
 static inline bool path_equal(const struct path *a, const struct path *b)
 {
 	return a->mount == b->mount && a->dentry == b->dentry;
 }
-struct inode *path_inode(const struct path *p);		/* not counted; NULL when negative */
+/* Not counted; NULL when negative. */
+static inline struct inode *path_inode(const struct path *p)
+{
+	return p->dentry != NULL ? load_acquire(&p->dentry->inode) : NULL;
+}
 
 struct path_context {
 	const struct path *root;		/* "/" and the ceiling of ".." */

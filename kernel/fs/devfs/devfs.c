@@ -16,6 +16,7 @@
 #include "vfs/dentry.h"
 #include "vfs/inode.h"
 #include "vfs/mount.h"
+#include "vfs/path.h"
 
 #define DEVICE_PATH_MAX 128
 
