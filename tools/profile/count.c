@@ -13,8 +13,8 @@
  * had to look it up, how often for the first time since a load of CR3, and those instructions among
  * them that cost much more than others under emulation.
  *
- * With pages=on (slower) these look-ups are counted, and the pages: "page ADDRESS MODE TIMES" says how
- * often a page was touched for the first time since a load of CR3, MODE being user, kernel or access
+ * With pages=on (slower) these look-ups are counted, and the pages: "page ADDRESS MODE TIMES BLOCK"
+ * says how often a page was touched for the first time since a load of CR3, by which block, MODE being user, kernel or access
  * (the kernel with AC set: another table of translations). What is modelled is QEMU 7.2's TCG: a jump,
  * call or fall-through within a page is chained to its target; a return, an indirect one, one to
  * another page, and what follows an instruction that changes the processor's state, is looked up by
@@ -85,7 +85,7 @@ static bool counting, marked, with_pages;
 #define PAGES_MAX (1u << 16)		/* a power of two: a table with open addressing */
 enum mode { MODE_USER, MODE_KERNEL, MODE_ACCESS };
 
-struct page { uint64_t key, epoch, first; };
+struct page { uint64_t key, epoch, first, by; };	/* by: the block that did it last */
 
 static struct page pages[PAGES_MAX];
 static uint64_t epoch = 1;		/* loads of CR3, and one */
@@ -106,7 +106,10 @@ static void touch(uint64_t address)
 	if (pages[i].epoch == epoch)
 		return;
 	pages[i].epoch = epoch;
-	pages[i].first += counting;
+	if (!counting || last == NULL)
+		return;
+	pages[i].first++;
+	pages[i].by = last->address;
 }
 
 static void memory_touched(unsigned int cpu, memory_info info, uint64_t address, void *data)
@@ -281,8 +284,8 @@ static void write_pages(FILE *file)
 
 	for (uint32_t i = 0; i < PAGES_MAX; i++)
 		if (pages[i].first != 0)
-			fprintf(file, "page %lx %s %lu\n", (pages[i].key - 1) >> 2 << PAGE_SHIFT,
-				names[(pages[i].key - 1) & 3], pages[i].first);
+			fprintf(file, "page %lx %s %lu %lx\n", (pages[i].key - 1) >> 2 << PAGE_SHIFT,
+				names[(pages[i].key - 1) & 3], pages[i].first, pages[i].by);
 	for (uint32_t i = 0; i < 3 && with_pages; i++)
 		fprintf(file, "accesses %s %lu\n", names[i], accesses[i]);
 	if (with_pages)
