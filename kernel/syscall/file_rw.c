@@ -32,8 +32,12 @@ static inline ssize_t account(ssize_t done, bool write)
  */
 static int limit_write(const struct file *file, struct iobuf *io, loff_t pos)
 {
-	uint64_t limit = process_limit(RLIMIT_FSIZE), at = (uint64_t)pos;
+	uint64_t limit, at = (uint64_t)pos;
 
+	/* Pipes and sockets do not ask: what belongs to the process is looked at for nothing. */
+	if (file->ops->stream)
+		return 0;
+	limit = process_limit(RLIMIT_FSIZE);
 	if (likely(limit == RLIM_INFINITY) || !S_ISREG(file->inode->mode))
 		return 0;
 	if (read_once(file->flags) & O_APPEND)

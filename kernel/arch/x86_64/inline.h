@@ -13,8 +13,8 @@
 #define ARCH_KERNEL_BASE 0xffffffff80000000UL	/* virtual address of physical 0 in the image map */
 
 /* Virtual range for mapped kernel memory (stacks with guard pages), see arch_kernel_map(). */
-#define ARCH_KERNEL_WINDOW 0xffffc00000000000UL
-#define ARCH_KERNEL_WINDOW_SIZE (1UL << 39)
+#define ARCH_KERNEL_WINDOW 0xffffff8000000000UL
+#define ARCH_KERNEL_WINDOW_SIZE (1UL << 38)
 
 typedef uint64_t irq_state_t;		/* saved RFLAGS */
 

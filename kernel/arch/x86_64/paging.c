@@ -2,10 +2,11 @@
  * The kernel's half of every address space.
  *
  *   ffff8000_00000000  direct map of RAM (and of the first MiB), 1 GiB and 2 MiB pages, no execute
- *   ffffc000_00000000  window: kernel stacks with guard pages, devices, firmware tables
+ *   ffffff80_00000000  window: kernel stacks with guard pages, devices, firmware tables; under the
+ *                      image's top-level entry, so that a walk has one table less to bring in
  *   ffffffff_80000000  the image, each section with its own rights, the boot stack's guard unmapped
  *
- * The top-level entries of all three exist from the start and never change, so a root made at any
+ * The top-level entries of all of it exist from the start and never change, so a root made at any
  * time (arch_space_init_root) sees later mappings. The image's text and constants are read-only in
  * the direct map as well: no page is anywhere writable and executable.
  *

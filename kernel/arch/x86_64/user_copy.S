@@ -83,7 +83,10 @@
 	FIXUP 7b, 8b, 9b, \kind
 .endm
 
-/* int user_load32_raw(const uint32_t *from, uint32_t *out): 0, or -1 on a fault */
+/*
+ * int user_load32_raw(const uint32_t *from, uint32_t *out): 0, or -1 on a fault. Kernel memory is
+ * written after CLAC: an emulator has another table of translations while AC is set.
+ */
 .macro LOAD32 name, kind
 	.balign 16
 	.globl \name
@@ -91,12 +94,13 @@
 	SMAP_STAC
 	xorl %eax, %eax
 1:	movl (%rdi), %ecx
-2:	movl %ecx, (%rsi)
-3:	SMAP_CLAC
+2:	SMAP_CLAC
+	movl %ecx, (%rsi)
 	ret
-4:	movl $-1, %eax
-	jmp 3b
-	FIXUP 1b, 2b, 4b, \kind
+3:	movl $-1, %eax
+	SMAP_CLAC
+	ret
+	FIXUP 1b, 2b, 3b, \kind
 .endm
 
 /* rax: how many of n (rdx) bytes, all, when they do not lie in the user half from \address on. */
