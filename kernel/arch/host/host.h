@@ -59,6 +59,9 @@ void host_set_periodic_tick(uint64_t period_ns);
 /* Time passes on this processor: a slow piece of kernel. */
 void host_burn(uint64_t ns);
 
+/* When set: gets what the kernel writes to its console. */
+extern void (*host_console_hook)(const char *text, size_t n);
+
 /* --- memory ---------------------------------------------------------------------------------- */
 
 /* Page frames [1 MiB, 1 MiB + bytes) at the direct map, described in boot_info for mem_init(). */

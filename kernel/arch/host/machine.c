@@ -55,6 +55,8 @@ void host_boot(uint32_t cpu_total, void (*init)(uint32_t cpu), void (*idle)(void
 	host_cpu = &cpus[0];
 }
 
+void (*host_console_hook)(const char *text, size_t n);
+
 uint64_t host_cycles(void) { return ++cycles; }
 
 void arch_cycles_scale(uint64_t *base, uint64_t *mult)
@@ -202,7 +204,14 @@ void arch_power_off(int status) { exit(status); }
 void arch_reboot(void) { exit(0); }
 void arch_stop_this_cpu(void) { host_fail("a processor was stopped"); }
 void arch_panic_end(void) { abort(); }
-void arch_console_write(const char *text, size_t n) { fwrite(text, 1, n, stderr); }
+void arch_console_write(const char *text, size_t n)
+{
+	if (host_console_hook != NULL)
+		host_console_hook(text, n);
+	else
+		fwrite(text, 1, n, stderr);
+}
+
 long arch_console_read(char *text, size_t n) { return -ENODEV; }
 size_t arch_backtrace(uint64_t frame_pointer, uint64_t *pcs, size_t max) { return 0; }
 void arch_init_machine(void) { }
