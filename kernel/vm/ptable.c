@@ -55,8 +55,8 @@
  * counted leaves below it. Shared tables do not change, so neither do their sums; a change adds to
  * the four tables on its own path.
  *
- * Cost. fork: the entries of one table. First write after it: three tables copied, the leaf table
- * in groups of 16 entries as they are touched (ptable_copy.c), the others at once. Exit of a child
+ * Cost. fork: the entries of one table. First write after it: three tables copied, the lower two in
+ * groups of 16 entries as they are touched (ptable_copy.c). Exit of a child
  * that wrote nothing: one reference for each top entry.
  *
  * Alternatives rejected. Clearing the write bits in T itself when it is copied (an AND on a shared
@@ -127,7 +127,7 @@ static void table_drop_entries(struct page *table)
 		else if (!pte_is_special(e))
 			page_put(pte_page(e));
 	}
-	if (leaf_is_part(table))
+	if (table_is_part(table))
 		ptable_put(table_base(table));
 }
 
@@ -262,29 +262,39 @@ static inline bool child_is_own(pte_t e, unsigned int level)
 	return own;
 }
 
-/* The table that `table` (our own) has for the address, made our own; -EAGAIN. */
-static inline int child_own(struct page *table, uint64_t address, unsigned int level,
+/*
+ * The table that `table` (our own, of `level`) has for the address, made our own; `part`: as far as
+ * the address's group. -EAGAIN.
+ */
+static inline int child_own(struct page *table, uint64_t address, unsigned int level, bool part,
 			    struct gather *g, struct ptable_stock *stock, struct page **out)
 {
 	pte_t e = pte_load(entries_of(table) + pte_index(address, level));
-	int error = 0;
 
-	if (child_is_own(e, level))
+	if (child_is_own(e, level)) {
 		*out = pte_page(e);
-	else
-		error = child_make_own(table, address, false, g, stock, out);
-	if (level == 2 && error == 0 && unlikely(leaf_is_part(*out)))
-		leaf_complete(*out, g);
-	return error;
+	} else {
+		int error = child_make_own(table, address, part, g, stock, out);
+
+		if (error != 0)
+			return error;
+	}
+	if (level - 1 <= PART_LEVEL_MAX && unlikely(table_is_part(*out))) {
+		if (part)
+			table_fill(*out, pte_index(address, level - 1), g);
+		else
+			table_complete(*out, g);
+	}
+	return 0;
 }
 
-int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *path,
+static int own_upper(struct page *root, uint64_t address, bool part, struct ptable_path *path,
 		     struct gather *g, struct ptable_stock *stock)
 {
 	path->address = address;
 	path->table[PTE_LEVELS] = root;
 	for (unsigned int level = PTE_LEVELS; level > 2; level--) {
-		int error = child_own(path->table[level], address, level, g, stock,
+		int error = child_own(path->table[level], address, level, part, g, stock,
 				      &path->table[level - 1]);
 
 		if (error != 0)
@@ -293,33 +303,26 @@ int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *pa
 	return 0;
 }
 
+int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *path,
+		     struct gather *g, struct ptable_stock *stock)
+{
+	return own_upper(root, address, true, path, g, stock);
+}
+
 int ptable_own_leaf(struct ptable_path *path, struct gather *g, struct ptable_stock *stock)
 {
-	return child_own(path->table[2], path->address, 2, g, stock, &path->table[1]);
+	return child_own(path->table[2], path->address, 2, false, g, stock, &path->table[1]);
 }
 
 int ptable_own_group(struct ptable_path *path, struct gather *g, struct ptable_stock *stock)
 {
-	pte_t e = pte_load(entries_of(path->table[2]) + pte_index(path->address, 2));
-	int error;
-
-	if (child_is_own(e, 2)) {
-		path->table[1] = pte_page(e);
-	} else {
-		error = child_make_own(path->table[2], path->address, true, g, stock,
-				       &path->table[1]);
-		if (error != 0)
-			return error;
-	}
-	if (unlikely(leaf_is_part(path->table[1])))
-		leaf_fill(path->table[1], pte_index(path->address, 1), g);
-	return 0;
+	return child_own(path->table[2], path->address, 2, true, g, stock, &path->table[1]);
 }
 
 int ptable_own(struct page *root, uint64_t address, struct ptable_path *path, struct gather *g,
 	       struct ptable_stock *stock)
 {
-	int error = ptable_own_upper(root, address, path, g, stock);
+	int error = own_upper(root, address, false, path, g, stock);
 
 	return error != 0 ? error : ptable_own_leaf(path, g, stock);
 }
@@ -465,7 +468,7 @@ static int own_cut(struct page *root, uint64_t address, struct gather *g,
 		if ((address & (pte_span(level) - 1)) == 0 ||
 		    pte_is_none(pte_load(entries_of(table) + pte_index(address, level))))
 			return 0;
-		error = child_own(table, address, level, g, stock, &table);
+		error = child_own(table, address, level, false, g, stock, &table);
 		if (error != 0)
 			return error;
 	}
@@ -504,7 +507,7 @@ static uint64_t unmap_below(struct page *table, uint64_t start, uint64_t end, st
 	uint64_t span = pte_span(level);
 
 	*removed = 0;
-	ASSERT(!leaf_is_part(table));
+	ASSERT(!table_is_part(table));
 	while (start < end && gather_room(g) > PTE_LEVELS) {
 		uint64_t next = (start & ~(span - 1)) + span, stopped, below;
 		pte_t *slot = entries_of(table) + pte_index(start, level);

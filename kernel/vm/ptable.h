@@ -54,7 +54,10 @@ static inline pte_t *ptable_slot(const struct ptable_path *path)
 {
 	return (pte_t *)page_address(path->table[1]) + pte_index(path->address, 1);
 }
-/* The upper part of ptable_own(): down to the level-2 table, and from there on. -EAGAIN. */
+/*
+ * The upper part of ptable_own(): down to the level-2 table, of which only the group of entries
+ * around the address's can be relied on; and from there on. -EAGAIN.
+ */
 must_check int ptable_own_upper(struct page *root, uint64_t address, struct ptable_path *path,
 				struct gather *g, struct ptable_stock *stock);
 must_check int ptable_own_leaf(struct ptable_path *path, struct gather *g,

@@ -72,7 +72,7 @@ uint64_t ptable_edit(struct page *root, uint64_t start, uint64_t end, enum ptabl
 
 	*error = 0;
 	while (ptable_next(root, &start, end, &e)) {
-		if (gather_room(g) <= PTE_LEVELS)
+		if (gather_room(g) < GATHER_PATH)
 			return start;
 		if (filter == NULL || filter(e, start, arg)) {
 			if (owned != start >> pte_shift(2)) {
@@ -111,8 +111,9 @@ static void check_base(const struct page *table)
 {
 	const struct page *base = table_base(table);
 
-	VERIFY(table->level == 1 && base->kind == PAGE_TABLE && base->level == 1);
-	VERIFY(page_count(base) >= 1 && !leaf_is_part(base));
+	VERIFY(table->level <= PART_LEVEL_MAX && base->kind == PAGE_TABLE &&
+	       base->level == table->level);
+	VERIFY(page_count(base) >= 1 && !table_is_part(base));
 	for (unsigned int i = 0; i < PTE_ENTRIES; i++) {
 		bool own = (table->groups & 1u << (i / TABLE_GROUP)) != 0;
 
@@ -131,7 +132,7 @@ static uint64_t check_below(struct page *table, bool writable)
 	VERIFY(table->kind == PAGE_TABLE && page_count(table) >= 1);
 	VERIFY(!writable || (atomic32_load(&table->flags) & PAGE_STALE_WRITE) == 0 ||
 	       table->level == PTE_LEVELS);
-	if (leaf_is_part(table))
+	if (table_is_part(table))
 		check_base(table);
 	for (unsigned int i = table_next_seen(table, 0); i < PTE_ENTRIES;
 	     i = table_next_seen(table, i + 1)) {

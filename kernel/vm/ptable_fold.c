@@ -44,7 +44,7 @@ bool table_is_run(const struct page *table)
 	const pte_t *entries = entries_of(table);
 	uint64_t base = pte_phys(entries[0]).value;
 
-	if (leaf_is_part(table) || table->present != PTE_ENTRIES ||
+	if (table_is_part(table) || table->present != PTE_ENTRIES ||
 	    table->resident != PTE_ENTRIES || (base & (FOLD_BYTES - 1)) != 0)
 		return false;
 	for (unsigned int i = 0; i < PTE_ENTRIES; i++)

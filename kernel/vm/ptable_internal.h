@@ -33,14 +33,17 @@ static inline uint64_t leaf_count(pte_t e)
 #define TABLE_GROUP PTABLE_GROUP
 
 /*
- * A leaf table that is a copy in progress (ptable_copy.c): of the groups it does not have itself it
- * has what `base` has, without write bits.
+ * A table that is a copy in progress (ptable_copy.c): of the groups it does not have itself it has
+ * what `base` has, without write bits.
  */
-static inline bool leaf_is_part(const struct page *table) { return table->base != 0; }
+#define PART_LEVEL_MAX 2u
+/* What making a path private gathers at most (tables, bases), and one for what is done there. */
+#define GATHER_PATH (PTE_LEVELS - 1 + PART_LEVEL_MAX + 1)
+static inline bool table_is_part(const struct page *table) { return table->base != 0; }
 static inline struct page *table_base(const struct page *table) { return &page_array[table->base]; }
 static inline bool entry_is_of_base(const struct page *table, unsigned int index)
 {
-	return leaf_is_part(table) && pte_is_none(pte_load(&entries_of(table)[index]));
+	return table_is_part(table) && pte_is_none(pte_load(&entries_of(table)[index]));
 }
 
 /* The entry as it is for the program; the processor finds it missing when it is of the base. */
@@ -53,12 +56,12 @@ static inline pte_t table_entry(const struct page *table, unsigned int index)
 
 /*
  * Copies `from`, shared, whose reference the caller had through the entry: it goes to the gather,
- * or stays with the copy. `part`: a leaf table may be copied in part.
+ * or stays with the copy. `part`: up to PART_LEVEL_MAX it may be copied in part.
  */
 void table_copy(struct page *from, struct page *to, bool part, struct gather *g);
 /* An own copy in progress gets the group of `index`; all groups. */
-void leaf_fill(struct page *leaf, unsigned int index, struct gather *g);
-void leaf_complete(struct page *leaf, struct gather *g);
+void table_fill(struct page *table, unsigned int index, struct gather *g);
+void table_complete(struct page *table, struct gather *g);
 
 /* An entry is about to be used: whoever walks the table finds it. */
 static inline void table_note(struct page *table, unsigned int index)
@@ -93,7 +96,7 @@ static inline unsigned int table_next_seen(const struct page *table, unsigned in
 {
 	unsigned int own = table_next(table, index), other = own;
 
-	if (leaf_is_part(table))
+	if (table_is_part(table))
 		other = table_next(table_base(table), index);
 	return own < other ? own : other;
 }

@@ -1,6 +1,6 @@
 /*
- * A leaf table copied in groups, under every schedule: do threads and processes that share it see
- * what they should, and does nothing stay?
+ * A table copied in groups, a leaf table or one above, under every schedule: do threads and
+ * processes that share it see what they should, and does nothing stay?
  *
  * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c arch/host/memory.c
  * links: arch/host/user_memory.c
@@ -22,14 +22,16 @@
 #include "core/atomic.h"
 #include "host_test.h"
 #include "mem/page.h"
+#include "vm/ptable.h"
 #include "vm/space.h"
 #include "vm_explore_world.h"
 
-#define A 0x400000UL
+#define A (1UL << 30)			/* where a level-2 table begins */
 #define GROUPS 16UL			/* fewer are not copied in groups */
-#define BESIDE 0x1000UL			/* the second page of a group */
-#define GROUP(i) (A + (i) * 16 * PAGE_SIZE)
+#define BESIDE span			/* the second entry of a group */
+#define GROUP(i) (A + (i) * 16 * span)
 
+static uint64_t span;			/* of an entry of the table */
 static struct space *parent, *child;
 static uint32_t programs;
 static void set(struct space *s, uint64_t address, uint32_t value)
@@ -37,7 +39,7 @@ static void set(struct space *s, uint64_t address, uint32_t value)
 	HOST_EXPECT(space_write(s, address, &value, sizeof(value), false) == sizeof(value));
 }
 
-/* A parent with two pages in each of the groups, which hold their group's number; a child. */
+/* A parent with two entries in each of the groups, which hold their group's number; a child. */
 static void make_spaces(void)
 {
 	struct area what = { .start = A, .end = GROUP(GROUPS),
@@ -109,13 +111,20 @@ static void setup_both(void)
 	spawn_in(child, 1u << 1, "child", write_in_child);
 }
 
+static void explore_at_both_levels(const struct scenario *s)
+{
+	world_boot_once(2);
+	for (span = PAGE_SIZE; span <= FOLD_BYTES; span *= PTE_ENTRIES) {
+		explore_all(s, 2);
+		explore_random(s, 600);
+	}
+}
+
 TEST(parent_and_child_copy_in_groups_and_one_ends)
 {
 	const struct scenario s = { "part-both", setup_both, check_nothing_left, 0 };
 
-	world_boot_once(2);
-	explore_all(&s, 2);
-	explore_random(&s, 600);
+	explore_at_both_levels(&s);
 }
 
 /* A second thread of the parent's reads and writes beside the first one. */
@@ -149,7 +158,5 @@ TEST(threads_copy_in_groups_while_the_child_goes)
 {
 	const struct scenario s = { "part-drop", setup_drop, check_nothing_left, 0 };
 
-	world_boot_once(2);
-	explore_all(&s, 2);
-	explore_random(&s, 600);
+	explore_at_both_levels(&s);
 }

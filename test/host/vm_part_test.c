@@ -1,7 +1,6 @@
 /*
- * Is a leaf table that is copied in groups the same to its program as one that was copied at once,
- * and does nothing stay of what it was a copy of?
- *
+ * Is a table that is copied in groups, a leaf table or one above, the same to its program as one
+ * that was copied at once, and does nothing stay of what it was a copy of?
  *
  * links: arch/host/memory.c arch/host/support.c core/percpu.c core/spinlock.c core/fail_point.c
  * links: lib/rbtree.c lib/radix.c lib/string.c lib/string_bounded.c
@@ -17,12 +16,12 @@
  */
 #include "abi/errno.h"
 #include "abi/mman.h"
-#include "vm/ptable.h"
+#include "vm/ptable_internal.h"
 #include "vm_steps.h"
 
 #define PAGES 512u
 
-/* A space whose leaf table at page 0 is full, page i holding i. */
+/* A space whose table is full, entry i holding i. */
 static struct space *begin_full(void)
 {
 	struct space *a = begin();
@@ -33,12 +32,22 @@ static struct space *begin_full(void)
 	return a;
 }
 
-static uint32_t holders(struct space *s, unsigned int page)
-{
-	bool writable;
-	pte_t e = ptable_lookup(phys_to_page(s->root), at(page), &writable);
+/* Of pages, entries of a leaf table; and of the first pages of 2 MiB each, of a level-2 table. */
+#define TEST_OF_BOTH_LEVELS(name)						\
+	static void name##_at(void);						\
+	TEST(name) { stride = 1; name##_at(); }					\
+	TEST(name##_a_level_up) { stride = 512; name##_at(); }			\
+	static void name##_at(void)
 
-	return pte_is_none(e) ? 0 : page_count(pte_page(e));
+/* Of what the table's entry leads to. */
+static uint32_t holders(struct space *s, unsigned int i)
+{
+	struct page *page = phys_to_page(s->root);
+	unsigned int last = stride == 1 ? 1 : 2;
+
+	for (unsigned int level = PTE_LEVELS; level >= last; level--)
+		page = entry_child(table_entry(page, pte_index(at(i), level)));
+	return page_count(page);
 }
 
 static void check_values(struct space *s, unsigned int from, unsigned int end)
@@ -52,7 +61,7 @@ static void check_all(struct space *a, struct space *b, struct space *c)
 	world_check_references((struct space *[]){ a, b, c }, 3, NULL, 0);
 }
 
-TEST(groups_are_copied_as_they_are_touched_and_the_third_completes)
+TEST_OF_BOTH_LEVELS(groups_are_copied_as_they_are_touched_and_the_third_completes)
 {
 	struct space *a = begin_full(), *b = fork_of(a);
 	uint64_t value = 0;
@@ -60,18 +69,20 @@ TEST(groups_are_copied_as_they_are_touched_and_the_third_completes)
 	poke(b, 5, 500);
 	CHECK_EQUAL(holders(b, 5), 1);
 	CHECK_EQUAL(holders(a, 6), 2);
-	CHECK_EQUAL(holders(a, 40), 1);
+	CHECK_EQUAL(holders(a, 41), 1);
 	check_all(a, b, NULL);
 	CHECK_EQUAL(space_resident_pages(b), PAGES);
 	CHECK_EQUAL(space_read(b, at(300), &value, sizeof(value)), sizeof(value));
 	CHECK_EQUAL(value, 300);
 	CHECK_EQUAL(peek(b, 40), 40);
-	CHECK_EQUAL(holders(a, 40), 2);
-	CHECK_EQUAL(holders(a, 100), 1);
+	CHECK_EQUAL(holders(a, 41), 2);
+	CHECK_EQUAL(holders(a, 101), 1);
 	check_all(a, b, NULL);
 	CHECK_EQUAL(peek(b, 100), 100);
+	/* What is read a level up has got a leaf table of its own. */
 	for (unsigned int i = 6; i < PAGES; i++)
-		CHECK_EQUAL(holders(b, i), 2);
+		if (i != 40 && i != 100)
+			CHECK_EQUAL(holders(b, i), 2);
 	check_all(a, b, NULL);
 	check_values(a, 0, PAGES);
 	check_values(b, 6, PAGES);
@@ -80,7 +91,7 @@ TEST(groups_are_copied_as_they_are_touched_and_the_third_completes)
 	end(a);
 }
 
-TEST(when_the_others_are_gone_nothing_more_is_copied_and_nothing_stays)
+TEST_OF_BOTH_LEVELS(when_the_others_are_gone_nothing_more_is_copied_and_nothing_stays)
 {
 	struct space *a = begin_full(), *b;
 	struct world_counts c0, c1;
@@ -102,7 +113,7 @@ TEST(when_the_others_are_gone_nothing_more_is_copied_and_nothing_stays)
 	end(a);
 }
 
-TEST(a_copy_in_progress_is_shared_and_copied_itself)
+TEST_OF_BOTH_LEVELS(a_copy_in_progress_is_shared_and_copied_itself)
 {
 	struct space *a = begin_full(), *b = fork_of(a), *c;
 
@@ -136,7 +147,7 @@ TEST(a_copy_in_progress_is_shared_and_copied_itself)
 }
 
 /* Each in a copy in progress, whose group for page 5 alone is its own. */
-TEST(what_changes_more_than_a_group_completes_the_copy)
+TEST_OF_BOTH_LEVELS(what_changes_more_than_a_group_completes_the_copy)
 {
 	struct space *a = begin_full(), *b;
 
@@ -168,8 +179,10 @@ TEST(what_changes_more_than_a_group_completes_the_copy)
 
 TEST(pages_that_come_ahead_end_where_the_base_begins)
 {
-	struct space *a = begin(), *b;
+	struct space *a, *b;
 
+	stride = 1;
+	a = begin();
 	map_anonymous(a, 0, PAGES);
 	for (unsigned int i = PAGES; i-- > 0;)
 		if (i < 13 || i > 15)

@@ -7,11 +7,13 @@
 #include "host_test.h"
 #include "vm_world.h"
 
-#define BASE 0x10000000UL
+#define BASE (1UL << 30)		/* where a level-2 table begins */
 
 static struct world_counts before;
 
-static uint64_t at(unsigned int page) { return BASE + page * PAGE_SIZE; }
+static unsigned int stride = 1;	/* in pages, from one that the steps speak of to the next */
+
+static uint64_t at(unsigned int page) { return BASE + (uint64_t)page * stride * PAGE_SIZE; }
 
 static struct space *begin(void)
 {

@@ -354,7 +354,7 @@ static void count_below(struct page *table)
 		if (expected[child - page_array]++ == 0 && table->level > 1)
 			count_below(child);
 	}
-	if (table->level == 1 && table->base != 0 && expected[table->base]++ == 0)
+	if (table->base != 0 && expected[table->base]++ == 0)
 		count_below(&page_array[table->base]);
 }
 
