@@ -30,18 +30,35 @@ static void add_leaf(pte_t e, uint64_t sharers, struct space_usage *out)
 	out->pss_bytes += PAGE_SIZE / sharers;
 }
 
+/*
+ * Holders that a copy in progress (ptable_copy.c) adds to those counted at what its entry leads to:
+ * the base's others stand for the base's reference.
+ */
+static int64_t base_sharers(const struct page *table, unsigned int index)
+{
+	const struct page *base = table_base(table);
+	pte_t of_base;
+
+	if (!table_is_part(table) || pte_is_none(of_base = pte_load(&entries_of(base)[index])))
+		return 0;
+	if (entry_is_of_base(table, index))
+		return (int64_t)page_count(base) - 1;
+	if (entry_child(of_base) == entry_child(pte_load(&entries_of(table)[index])))
+		return (int64_t)page_count(base) - 2;
+	return 0;
+}
+
 /* The table's leaves from `start` to `end`. */
 static void add_leaves(const struct page *table, uint64_t start, uint64_t end, uint64_t sharers,
 		       struct space_usage *out)
 {
 	unsigned int first = pte_index(start, 1), index = first;
-	const uint64_t base = leaf_is_part(table) ? page_count(table_base(table)) - 1 : 0;
 
 	while ((index = table_next_seen(table, index)) < first + (end - start) / PAGE_SIZE) {
 		pte_t e = table_entry(table, index);
 
 		if (leaf_count(e) != 0)
-			add_leaf(e, sharers + (entry_is_of_base(table, index) ? base : 0), out);
+			add_leaf(e, sharers + (uint64_t)base_sharers(table, index), out);
 		index++;
 	}
 }
@@ -55,11 +72,13 @@ static uint64_t add_some(const struct page *table, uint64_t start, uint64_t end,
 	bool huge = false;
 
 	for (unsigned int level = PTE_LEVELS; level > 1; level--) {
-		pte_t e = table_entry(table, pte_index(start, level));
+		unsigned int index = pte_index(start, level);
+		pte_t e = table_entry(table, index);
 
 		if (pte_is_none(e))
 			return MIN(table_next_address(table, start), end);
 		huge = pte_is_huge(e);
+		sharers += (uint64_t)base_sharers(table, index);
 		table = entry_child(e);
 		sharers += page_count(table) - 1;
 	}
