@@ -120,7 +120,7 @@ static void show_causes(bool quick)
 
 	o = with("timer=pit hz=1000 sched=rr tlb=pge headway=off log=info", NULL, false);
 	lab_check(o.finished && !o.child_barren, "A is wrong: stuck without the report's TLB "
-		  "flush; with it, at 1000 Hz, no line: both finish");
+		  "flush; with it, 1000 Hz, no line: both finish");
 	o = with("timer=pit hz=10 sched=rr log=sync baud=115200 headway=off", NULL, false);
 	lab_check(o.finished && !o.child_barren,
 		  "B: the same line, a slower tick (100 ms): both finish");
@@ -152,7 +152,7 @@ static void show_cure(void)
 
 	lab_say("the cure: " LOAD);
 	lab_check(o.finished, "both finish, in %.1f s", o.seconds);
-	lab_check(o.stalls + o.deferrals > 0, "expiries before an instruction had retired: %llu "
+	lab_check(o.stalls + o.deferrals > 0, "expiries with nothing retired: %llu "
 		  "refused at the return, %llu put off in the kernel", (unsigned long long)o.stalls,
 		  (unsigned long long)o.deferrals);
 }

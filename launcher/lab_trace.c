@@ -192,7 +192,7 @@ static unsigned int compare(const struct window *w)
 			most = (unsigned int)difference;
 		/* init's, which serves the program's output, are compared but not shown. */
 		if (strstr(e->record, "(lab-report)") && shown++ < LINES_SHOWN)
-			lab_say("  %8u  %8llu  %-30s %.58s", step, (unsigned long long)ns,
+			lab_say("  %8u  %8llu  %-30s %.47s", step, (unsigned long long)ns,
 				e->caller, e->record);
 	}
 	if (shown > LINES_SHOWN)

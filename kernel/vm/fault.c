@@ -145,7 +145,11 @@ out:
 
 /* --- private memory --------------------------------------------------------------------------- */
 
-int fault_copy(struct fault *f, pte_t expected, struct page *source)
+/*
+ * A private copy of `source` (NULL: zeros) in place of `expected`. The caller's reference to source
+ * is dropped.
+ */
+static int fault_copy(struct fault *f, pte_t expected, struct page *source)
 {
 	struct page *fresh = page_allocate(0, PAGE_ANON, source == NULL ? PAGE_ZERO : 0);
 	int error = -ENOMEM;
@@ -198,20 +202,25 @@ bool fault_settle_write(struct fault *f, const struct ptable_path *path)
 	return true;
 }
 
+int fault_settle_later(struct fault *f)
+{
+	pte_t e = pte_load(ptable_slot(&f->path));
+	struct page *source = pte_is_none(e) || pte_is_special(e) ? NULL : pte_page(e);
+
+	if (source != NULL)
+		page_get(source);
+	fault_unlock(f);
+	return fault_copy(f, e, source);
+}
+
 int fault_present_private(struct fault *f, pte_t e)
 {
-	struct page *page = pte_is_special(e) ? NULL : pte_page(e);
-
+	if (f->write && !fault_settle_write(f, &f->path))
+		return fault_settle_later(f);
 	if (!f->write)
 		leaf_refresh(f, &f->path, e, pte_is_writable(e));
-	if (!f->write || fault_settle_write(f, &f->path)) {
-		fault_unlock(f);
-		return 0;
-	}
-	if (page != NULL)
-		page_get(page);
 	fault_unlock(f);
-	return fault_copy(f, e, page);
+	return 0;
 }
 
 /* --- objects ---------------------------------------------------------------------------------- */

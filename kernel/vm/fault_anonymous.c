@@ -123,16 +123,18 @@ static void settle_ahead(struct fault *f, bool present) REQUIRES(&f->space->tabl
 static int fault_small(struct fault *f) RELEASES(&f->space->table_lock)
 {
 	pte_t e = pte_load(ptable_slot(&f->path));
-	bool settled = f->write && fault_settle_write(f, &f->path);
 
-	if (settled)
+	if (f->write) {
+		if (!fault_settle_write(f, &f->path))
+			return fault_settle_later(f);
 		settle_ahead(f, !pte_is_none(e));
-	if (!settled && !pte_is_none(e))
-		return fault_present_private(f, e);
-	if (!f->write)
+	} else if (pte_is_none(e)) {
 		ptable_install(&f->path, pte_with(fault_leaf(f, zero_page, false), PTE_SPECIAL));
+	} else {
+		return fault_present_private(f, e);
+	}
 	fault_unlock(f);
-	return !f->write || settled ? 0 : fault_copy(f, pte_none(), NULL);
+	return 0;
 }
 
 int fault_anonymous(struct fault *f)

@@ -28,17 +28,14 @@ void fault_unlock(struct fault *f) RELEASES(&f->space->table_lock);
 /* The leaf for a page of the area. */
 pte_t fault_leaf(const struct fault *f, const struct page *page, bool writable);
 /*
- * A private copy of `source` (NULL: zeros) in place of `expected`. The caller's reference to source
- * is dropped.
- */
-must_check int fault_copy(struct fault *f, pte_t expected, struct page *source);
-/*
  * Makes the path's page one that the program may write: the one that is there if it is ours alone,
  * or a copy of it, or a cleared one where none is. False: no page is at hand. table_lock held; the
  * leaf table is our own.
  */
 must_check bool fault_settle_write(struct fault *f, const struct ptable_path *path)
 	REQUIRES(&f->space->table_lock);
+/* The same with a page that is waited for. Entered with table_lock held, left without. */
+must_check int fault_settle_later(struct fault *f) RELEASES(&f->space->table_lock);
 /* A private area's leaf is there. Entered with table_lock held, left without. */
 must_check int fault_present_private(struct fault *f, pte_t e) RELEASES(&f->space->table_lock);
 must_check int fault_anonymous(struct fault *f);

@@ -22,76 +22,34 @@
  * Programs are kernel threads that use user memory by a software walk with a TLB per processor.
  */
 #include "abi/errno.h"
+#include "core/fail_point.h"
 #include "core/user_copy.h"
-#include "host_test.h"
-#include "mem/page.h"
 #include "vm/space.h"
-#include "vm_explore_world.h"
+#include "vm_explore_pair.h"
 
-#define A 0x400000UL
 #define B 0x800000UL
 #define SHARED_WORD 4
 
-static struct space *parent, *child;
-static uint32_t flag;
-
-static uint64_t huge_in(struct space *s, uint64_t start, uint64_t end)
-{
-	struct space_usage u = { 0 };
-
-	space_usage(s, start, end, &u);
-	return u.huge;
-}
-
-static void map_page(struct space *s, uint64_t address)
-{
-	struct area what = { .start = address, .end = address + PAGE_SIZE,
-			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE };
-
-	HOST_EXPECT(space_map(s, &what, MAP_AT) == 0);
-}
-
-static uint32_t programs;
-static void (*at_the_end)(void);	/* by the last program: a shoot-down needs a sender */
-
-/* The thread's own reference goes with it. */
-static void leave(void)
-{
-	space_switch_current(NULL);
-	if (__atomic_sub_fetch(&programs, 1, __ATOMIC_ACQ_REL) != 0)
-		return;
-	at_the_end();
-	page_drain_caches();		/* tables kept for reuse are not leaked ones */
-}
-
-static void spawn_in(cpu_mask_t mask, const char *name, void (*entry)(void *arg))
-{
-	programs++;
-	space_get(parent);
-	host_spawn(mask, name, entry, NULL);
-}
-
-/* A space with a page that holds 1, written by nobody's processor. */
-static void make_parent(void)
-{
-	uint32_t one = 1;
-
-	flag = 0;
-	programs = 0;
-	child = NULL;
-	parent = space_create();
-	HOST_EXPECT(parent != NULL);
-	map_page(parent, A);
-	HOST_EXPECT(space_write(parent, A, &one, sizeof(one), false) == sizeof(one));
-}
-
 /* --- both copy one page on write ------------------------------------------------------------- */
+
+static bool pages_are_scarce;
+static uint64_t fail_nth[2];		/* by processor: that allocation fails */
+
+static uint64_t *fail_counter(void) { return &fail_nth[cpu_id()]; }
+
+/* As store(); when pages are scarce none is at hand in the fault's first look. */
+static void store_first(uint64_t address, uint32_t value)
+{
+	fail_nth[cpu_id()] = pages_are_scarce;
+	store(address, value);
+	fail_nth[cpu_id()] = 0;
+}
 
 static void write_first_word(void *arg)
 {
 	space_switch_current(parent);
 	(void)load(A);
-	store(A, 2);
+	store_first(A, 2);
 	store_release(&flag, 1);
 	HOST_EXPECT(load(A) == 2);
 	leave();
@@ -104,7 +62,7 @@ static void write_second_word(void *arg)
 	arch_schedule_point();
 	if (load_acquire(&flag))
 		HOST_EXPECT(load(A) == 2);
-	store(A + SHARED_WORD, 3);
+	store_first(A + SHARED_WORD, 3);
 	HOST_EXPECT(load(A + SHARED_WORD) == 3);
 	if (load_acquire(&flag))
 		HOST_EXPECT(load(A) == 2);
@@ -129,13 +87,60 @@ static void setup_copy(void)
 	spawn_in(1u << 1, "second", write_second_word);
 }
 
+/* The tables are the parent's own: the page alone is replaced. */
+static void setup_copy_of_page(void)
+{
+	uint32_t one = 1;
+
+	at_the_end = end_copy;
+	note_what_is_used();
+	make_parent();
+	map_page(parent, A + PAGE_SIZE);
+	for (int i = 0; i < 2; i++) {
+		HOST_EXPECT(space_write(parent, A + PAGE_SIZE, &one, sizeof(one), false) ==
+			    sizeof(one));
+		if (i == 0)
+			HOST_EXPECT(space_fork(parent, &child) == 0);
+	}
+	spawn_in(1u << 0, "first", write_first_word);
+	spawn_in(1u << 1, "second", write_second_word);
+}
+
+static void setup_copy_when_scarce(void)
+{
+	setup_copy_of_page();
+	fail_point_set_counter(fail_counter);
+	pages_are_scarce = true;
+}
+
+static void explore_copy(const struct scenario *s)
+{
+	world_boot_once(2);
+	explore_all(s, 1);
+	explore_random(s, 600);
+	pages_are_scarce = false;
+}
+
 TEST(two_writers_copy_a_shared_page_once)
 {
 	const struct scenario s = { "copy", setup_copy, check_nothing_left, 0 };
 
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
+	explore_copy(&s);
+}
+
+TEST(two_writers_copy_a_page_of_their_own_table)
+{
+	const struct scenario s = { "copy-page", setup_copy_of_page, check_nothing_left, 0 };
+
+	explore_copy(&s);
+}
+
+/* So each copies it without the lock, and one is overtaken. */
+TEST(two_writers_copy_a_page_when_none_is_at_hand)
+{
+	const struct scenario s = { "copy-late", setup_copy_when_scarce, check_nothing_left, 0 };
+
+	explore_copy(&s);
 }
 
 /* --- fork while the other writes ------------------------------------------------------------- */
@@ -148,7 +153,6 @@ static void fork_parent(void *arg)
 	leave();
 }
 
-static bool wrote_after;
 
 static void write_around_fork(void *arg)
 {
@@ -263,11 +267,6 @@ static void write_while_it_lasts(void *arg)
 	leave();
 }
 
-static void end_unmap(void)
-{
-	space_put(parent);
-}
-
 static void setup_unmap(void)
 {
 	at_the_end = end_unmap;
@@ -369,202 +368,4 @@ TEST(spaces_that_share_tables_end_in_any_order)
 	world_boot_once(2);
 	explore_all(&s, 1);
 	explore_random(&s, 600);
-}
-
-/* --- 2 MiB leaves ---------------------------------------------------------------------------- */
-
-#define LARGE_BYTES (2UL << 20)
-#define L 0xa00000UL
-#define L_NEAR (L + 0x5000)
-
-/* A space with a 2 MiB leaf whose first word is 1. */
-static void make_large_parent(void)
-{
-	struct area what = { .start = L, .end = L + LARGE_BYTES,
-			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HUGE };
-	uint32_t one = 1;
-
-	flag = 0;
-	programs = 0;
-	child = NULL;
-	parent = space_create();
-	HOST_EXPECT(parent != NULL && space_map(parent, &what, MAP_AT) == 0);
-	HOST_EXPECT(space_write(parent, L, &one, sizeof(one), false) == sizeof(one));
-	HOST_EXPECT(huge_in(parent, L, L + LARGE_BYTES) == LARGE_BYTES / PAGE_SIZE);
-}
-
-static void explore_pair(const char *name, void (*setup)(void))
-{
-	const struct scenario s = { name, setup, check_nothing_left, 0 };
-
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
-}
-
-static void write_large_first(void *arg)
-{
-	space_switch_current(parent);
-	(void)load(L);
-	store(L, 2);
-	store_release(&flag, 1);
-	HOST_EXPECT(load(L) == 2);
-	leave();
-}
-
-static void write_large_near(void *arg)
-{
-	space_switch_current(parent);
-	(void)load(L);
-	arch_schedule_point();
-	if (load_acquire(&flag))
-		HOST_EXPECT(load(L) == 2);
-	store(L_NEAR, 3);
-	HOST_EXPECT(load(L_NEAR) == 3);
-	if (load_acquire(&flag))
-		HOST_EXPECT(load(L) == 2);
-	leave();
-}
-
-static void end_large_copy(void)
-{
-	HOST_EXPECT(look(parent, L) == 2 && look(parent, L_NEAR) == 3);
-	HOST_EXPECT(look(child, L) == 1 && look(child, L_NEAR) == 0);
-	HOST_EXPECT(huge_in(child, L, L + LARGE_BYTES) != 0);
-	space_put(parent);
-	space_put(child);
-}
-
-static void setup_large_copy(void)
-{
-	at_the_end = end_large_copy;
-	note_what_is_used();
-	make_large_parent();
-	HOST_EXPECT(space_fork(parent, &child) == 0);
-	spawn_in(1u << 0, "first", write_large_first);
-	spawn_in(1u << 1, "near", write_large_near);
-}
-
-TEST(a_shared_2_mib_leaf_is_unfolded_under_two_writers)
-{
-	explore_pair("large-copy", setup_large_copy);
-}
-
-static void fork_large(void *arg)
-{
-	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &child) == 0);
-	store_release(&flag, 1);
-	store(L_NEAR, 4);
-	leave();
-}
-
-static void write_around_large_fork(void *arg)
-{
-	space_switch_current(parent);
-	store(L, 5);
-	wrote_after = load_acquire(&flag);
-	store(L, 6);
-	leave();
-}
-
-static void end_large_fork(void)
-{
-	uint32_t seen = look(child, L);
-
-	HOST_EXPECT(look(parent, L) == 6 && look(parent, L_NEAR) == 4);
-	HOST_EXPECT(look(child, L_NEAR) == 0);
-	HOST_EXPECT(seen == 1 || seen == 5 || (seen == 6 && !wrote_after));
-	space_put(parent);
-	space_put(child);
-}
-
-static void setup_large_fork(void)
-{
-	at_the_end = end_large_fork;
-	note_what_is_used();
-	make_large_parent();
-	spawn_in(1u << 0, "forks", fork_large);
-	spawn_in(1u << 1, "writes", write_around_large_fork);
-}
-
-TEST(a_child_sees_nothing_written_to_a_2_mib_leaf_after_the_fork)
-{
-	explore_pair("large-fork", setup_large_fork);
-}
-
-static void cut_large(void *arg)
-{
-	space_switch_current(parent);
-	HOST_EXPECT(space_unmap(parent, L_NEAR, L_NEAR + PAGE_SIZE) == 0);
-	store_release(&flag, 1);
-	HOST_EXPECT(load(L) >= 1);
-	leave();
-}
-
-static void write_what_is_cut(void *arg)
-{
-	space_switch_current(parent);
-	for (uint32_t i = 0; i < 2; i++) {
-		bool gone = load_acquire(&flag);
-		int error = user_store32(user_addr(L_NEAR), 0xdead);
-
-		HOST_EXPECT(error == 0 || error == -EFAULT);
-		HOST_EXPECT(!gone || error == -EFAULT);
-		store(L, 7 + i);
-		HOST_EXPECT(load(L) == 7 + i);
-	}
-	leave();
-}
-
-static void setup_large_cut(void)
-{
-	at_the_end = end_unmap;
-	note_what_is_used();
-	make_large_parent();
-	spawn_in(1u << 0, "cuts", cut_large);
-	spawn_in(1u << 1, "writes", write_what_is_cut);
-}
-
-TEST(a_2_mib_leaf_is_cut_while_another_writes)
-{
-	explore_pair("large-cut", setup_large_cut);
-}
-
-static void fork_large_and_drop(void *arg)
-{
-	struct space *c;
-
-	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &c) == 0);
-	store(L, 8);
-	space_put(c);
-	HOST_EXPECT(load(L) == 8);
-	leave();
-}
-
-static void fork_large_write_in_child(void *arg)
-{
-	struct space *c;
-
-	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &c) == 0);
-	space_switch_current(c);
-	store(L_NEAR, 9);
-	HOST_EXPECT(load(L_NEAR) == 9);
-	leave();
-}
-
-static void setup_large_storm(void)
-{
-	at_the_end = end_unmap;
-	note_what_is_used();
-	make_large_parent();
-	spawn_in(1u << 0, "drops", fork_large_and_drop);
-	spawn_in(1u << 1, "child", fork_large_write_in_child);
-}
-
-TEST(spaces_that_share_2_mib_leaves_end_in_any_order)
-{
-	explore_pair("large-end", setup_large_storm);
 }

@@ -1,0 +1,61 @@
+/*
+ * A parent and a child and programs that run in them, of which the last one looks at what is there.
+ */
+#pragma once
+
+#include "host_test.h"
+#include "mem/page.h"
+#include "vm_explore_world.h"
+
+#define A 0x400000UL
+
+static struct space *parent, *child;
+static uint32_t flag;
+static bool wrote_after;
+
+static inline void map_page(struct space *s, uint64_t address)
+{
+	struct area what = { .start = address, .end = address + PAGE_SIZE,
+			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE };
+
+	HOST_EXPECT(space_map(s, &what, MAP_AT) == 0);
+}
+
+static uint32_t programs;
+static void (*at_the_end)(void);	/* by the last program: a shoot-down needs a sender */
+
+/* The thread's own reference goes with it. */
+static inline void leave(void)
+{
+	space_switch_current(NULL);
+	if (__atomic_sub_fetch(&programs, 1, __ATOMIC_ACQ_REL) != 0)
+		return;
+	at_the_end();
+	page_drain_caches();		/* tables kept for reuse are not leaked ones */
+}
+
+static inline void spawn_in(cpu_mask_t mask, const char *name, void (*entry)(void *arg))
+{
+	programs++;
+	space_get(parent);
+	host_spawn(mask, name, entry, NULL);
+}
+
+/* A space with a page that holds 1, written by nobody's processor. */
+static inline void make_parent(void)
+{
+	uint32_t one = 1;
+
+	flag = 0;
+	programs = 0;
+	child = NULL;
+	parent = space_create();
+	HOST_EXPECT(parent != NULL);
+	map_page(parent, A);
+	HOST_EXPECT(space_write(parent, A, &one, sizeof(one), false) == sizeof(one));
+}
+
+static inline void end_unmap(void)
+{
+	space_put(parent);
+}
