@@ -54,15 +54,6 @@ static void make_large_parent(void)
 	HOST_EXPECT(huge_in(parent, L, L + LARGE_BYTES) == LARGE_BYTES / PAGE_SIZE);
 }
 
-static void explore_pair(const char *name, void (*setup)(void))
-{
-	const struct scenario s = { name, setup, check_nothing_left, 0 };
-
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
-}
-
 static void write_large_first(void *arg)
 {
 	space_switch_current(parent);

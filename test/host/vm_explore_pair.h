@@ -59,3 +59,13 @@ static inline void end_unmap(void)
 {
 	space_put(parent);
 }
+
+/* The programs that `setup` makes, under each schedule with one preemption and some with more. */
+static inline void explore_pair(const char *name, void (*setup)(void))
+{
+	const struct scenario s = { name, setup, check_nothing_left, 0 };
+
+	world_boot_once(2);
+	explore_all(&s, 1);
+	explore_random(&s, 600);
+}

@@ -113,34 +113,20 @@ static void setup_copy_when_scarce(void)
 	pages_are_scarce = true;
 }
 
-static void explore_copy(const struct scenario *s)
-{
-	world_boot_once(2);
-	explore_all(s, 1);
-	explore_random(s, 600);
-	pages_are_scarce = false;
-}
-
 TEST(two_writers_copy_a_shared_page_once)
 {
-	const struct scenario s = { "copy", setup_copy, check_nothing_left, 0 };
-
-	explore_copy(&s);
+	explore_pair("copy", setup_copy);
 }
 
 TEST(two_writers_copy_a_page_of_their_own_table)
 {
-	const struct scenario s = { "copy-page", setup_copy_of_page, check_nothing_left, 0 };
-
-	explore_copy(&s);
+	explore_pair("copy-page", setup_copy_of_page);
 }
 
 /* So each copies it without the lock, and one is overtaken. */
 TEST(two_writers_copy_a_page_when_none_is_at_hand)
 {
-	const struct scenario s = { "copy-late", setup_copy_when_scarce, check_nothing_left, 0 };
-
-	explore_copy(&s);
+	explore_pair("copy-late", setup_copy_when_scarce);
 }
 
 /* --- fork while the other writes ------------------------------------------------------------- */
@@ -184,11 +170,7 @@ static void setup_fork(void)
 
 TEST(a_child_sees_nothing_written_after_the_fork)
 {
-	const struct scenario s = { "fork", setup_fork, check_nothing_left, 0 };
-
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
+	explore_pair("fork", setup_fork);
 }
 
 /* --- fork while another process writes to the parent ----------------------------------------- */
@@ -231,11 +213,7 @@ static void setup_outside(void)
 
 TEST(a_child_keeps_what_it_had_when_another_process_writes_to_the_parent)
 {
-	const struct scenario s = { "outside", setup_outside, check_nothing_left, 0 };
-
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
+	explore_pair("outside", setup_outside);
 }
 
 /* --- unmap while the other uses the page ----------------------------------------------------- */
@@ -279,11 +257,7 @@ static void setup_unmap(void)
 
 TEST(an_unmapped_page_is_out_of_reach_when_unmap_returns)
 {
-	const struct scenario s = { "unmap", setup_unmap, check_nothing_left, 0 };
-
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
+	explore_pair("unmap", setup_unmap);
 }
 
 /* --- protect against write ------------------------------------------------------------------- */
@@ -319,11 +293,7 @@ static void setup_protect(void)
 
 TEST(a_protected_page_does_not_change_any_more)
 {
-	const struct scenario s = { "protect", setup_protect, check_nothing_left, 0 };
-
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
+	explore_pair("protect", setup_protect);
 }
 
 /* --- the last user leaves while a fork of it dies -------------------------------------------- */
@@ -363,9 +333,5 @@ static void setup_storm(void)
 
 TEST(spaces_that_share_tables_end_in_any_order)
 {
-	const struct scenario s = { "end", setup_storm, check_nothing_left, 0 };
-
-	world_boot_once(2);
-	explore_all(&s, 1);
-	explore_random(&s, 600);
+	explore_pair("end", setup_storm);
 }
