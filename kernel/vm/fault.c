@@ -187,6 +187,7 @@ bool fault_settle_write(struct fault *f, const struct ptable_path *path)
 		leaf_refresh(f, path, e, true);
 		return true;
 	}
+	ASSERT(!pte_is_writable(e));		/* else another processor may be writing to it */
 	fresh = page_allocate(0, PAGE_ANON, PAGE_TRY | (clear ? PAGE_ZERO : 0));
 	if (fresh == NULL)
 		return false;

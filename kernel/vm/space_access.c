@@ -6,38 +6,31 @@
  * planting a breakpoint in read-only text) a page that is private to the space is enough, and the
  * fault that makes it private gives the program no permission.
  *
- * Bytes move with space->lock held for reading: a fork, which would make a private page another's
- * too, waits for the end. What is missing is got without it, then the leaf is looked at again.
+ * Bytes move with space->lock held for reading and table_lock: a fork, which would make a private
+ * page another's too, waits for the end, and so does a fault that would replace the page. Nothing
+ * counts a page of anonymous memory but leaves and their copiers, so that a count of 1 is believed.
+ * What is missing is got without the locks, then the leaf is looked at again.
  */
 #include "abi/errno.h"
 #include "lib/string.h"
 #include "vm/object_internal.h"
 #include "vm/space_internal.h"
 
-/* The frame behind the address when the tables allow the access now; counted, NULL otherwise. */
-static struct page *peek(struct space *space, uint64_t address, enum fault_access access,
-			 bool force)
+/* The frame behind the address when the tables allow the access now, else NULL. */
+static struct page *page_behind(struct space *space, uint64_t address, bool write, bool force)
+	REQUIRES(&space->table_lock)
 {
-	struct page *page = NULL;
-	bool writable, fits;
-	pte_t e;
+	struct page *page;
+	bool writable;
+	pte_t e = ptable_lookup(space_root(space), address, &writable);
 
-	spin_lock(&space->table_lock);
-	e = ptable_lookup(space_root(space), address, &writable);
-	if (!pte_is_none(e)) {
-		page = pte_page(e);
-		fits = pte_is_present(e) || force;
-		if (access == FAULT_WRITE)
-			fits = fits && (writable || (force && page->kind == PAGE_ANON &&
-						     ptable_is_private(space_root(space),
-								       address)));
-		if (fits)
-			page_get(page);
-		else
-			page = NULL;
-	}
-	spin_unlock(&space->table_lock);
-	return page;
+	if (pte_is_none(e) || !(pte_is_present(e) || force))
+		return NULL;
+	page = pte_page(e);
+	if (!write || writable)
+		return page;
+	return force && page->kind == PAGE_ANON && ptable_is_private(space_root(space), address) ?
+	       page : NULL;
 }
 
 /* Write-back may have taken the leaf's write permission and the mark before the bytes came. */
@@ -45,7 +38,7 @@ static void mark_written(struct space *space, uint64_t address, struct page *pag
 {
 	const struct area *a = area_tree_find(space->areas, address);
 
-	if (page->kind == PAGE_CACHE && a != NULL && a->object != NULL)
+	if (a != NULL && a->object != NULL)
 		object_mark_dirty(a->object, page);
 }
 
@@ -53,20 +46,24 @@ static void mark_written(struct space *space, uint64_t address, struct page *pag
 static bool move_part(struct space *space, uint64_t address, char *buf, size_t n, bool write,
 		      bool force)
 {
-	struct page *page;
+	struct page *page, *dirty = NULL;
 	char *data;
 
 	rwlock_read_lock(&space->lock);
-	page = peek(space, address, write ? FAULT_WRITE : FAULT_READ, force);
+	spin_lock(&space->table_lock);
+	page = page_behind(space, address, write, force);
 	if (page != NULL) {
 		data = (char *)page_address(page) + (address & ~PAGE_MASK);
-		if (write) {
-			memcpy(data, buf, n);
-			mark_written(space, address, page);
-		} else {
-			memcpy(buf, data, n);
+		memcpy(write ? data : buf, write ? buf : data, n);
+		if (write && page->kind == PAGE_CACHE) {
+			dirty = page;
+			page_get(dirty);
 		}
-		page_put(page);
+	}
+	spin_unlock(&space->table_lock);
+	if (dirty != NULL) {
+		mark_written(space, address, dirty);
+		page_put(dirty);
 	}
 	rwlock_read_unlock(&space->lock);
 	return page != NULL;

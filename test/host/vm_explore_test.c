@@ -216,6 +216,61 @@ TEST(a_child_keeps_what_it_had_when_another_process_writes_to_the_parent)
 	explore_pair("outside", setup_outside);
 }
 
+/* --- another process writes while the program's own faults are under way --------------------- */
+
+static bool write_by_force;	/* as a debugger: without a fault first */
+
+static void write_first_word_only(void *arg)
+{
+	space_switch_current(parent);
+	store(A, 2);
+	leave();
+}
+
+/* The page is writable after the first, and the other's fault may still wait for its turn. */
+static void write_and_poke(void *arg)
+{
+	uint32_t value = 4;
+
+	space_switch_current(parent);
+	if (!write_by_force)
+		store(A + SHARED_WORD, 3);
+	HOST_EXPECT(space_write(parent, A + 2 * SHARED_WORD, &value, sizeof(value),
+				write_by_force) == sizeof(value));
+	leave();
+}
+
+static void end_poke(void)
+{
+	HOST_EXPECT(look(parent, A) == 2 && look(parent, A + 2 * SHARED_WORD) == 4);
+	HOST_EXPECT(write_by_force || look(parent, A + SHARED_WORD) == 3);
+	space_put(parent);
+}
+
+/* The page is the parent's alone again, and not writable yet. */
+static void setup_poke(void)
+{
+	at_the_end = end_poke;
+	note_what_is_used();
+	make_parent();
+	HOST_EXPECT(space_fork(parent, &child) == 0);
+	space_put(child);
+	spawn_in(1u << 0, "writes", write_first_word_only);
+	spawn_in(1u << 1, "pokes", write_and_poke);
+}
+
+TEST(a_write_from_outside_is_not_lost_to_a_fault_that_waited)
+{
+	write_by_force = false;
+	explore_pair("poke", setup_poke);
+}
+
+TEST(a_write_by_force_is_not_lost_to_a_fault)
+{
+	write_by_force = true;
+	explore_pair("poke-force", setup_poke);
+}
+
 /* --- unmap while the other uses the page ----------------------------------------------------- */
 
 static void unmap_and_reuse(void *arg)
