@@ -13,18 +13,22 @@
 static int remote_get(uint64_t user_remote, uint64_t count, struct abi_iovec **out)
 {
 	struct abi_iovec *v;
+	int error = 0;
 
 	if (count > UIO_MAXIOV)
 		return -EINVAL;
 	v = kcalloc(MAX(count, 1UL), sizeof(*v));
 	if (v == NULL)
 		return -ENOMEM;
-	if (copy_from_user(v, user_addr(user_remote), count * sizeof(*v)) != 0) {
+	if (copy_from_user(v, user_addr(user_remote), count * sizeof(*v)) != 0)
+		error = -EFAULT;
+	for (uint64_t i = 0; i < count && error == 0; i++)
+		error = v[i].iov_len > INT64_MAX ? -EINVAL : 0;
+	if (error != 0)
 		kfree(v);
-		return -EFAULT;
-	}
-	*out = v;
-	return 0;
+	else
+		*out = v;
+	return error;
 }
 
 static int space_of_pid(uint64_t pid, struct space **out)

@@ -384,4 +384,6 @@ TEST("do process_vm_readv and writev copy between processes, and refuse stranger
 	CHECK_ERRNO(syscall(SYS_process_vm_readv, 999999, &mine, 1, &theirs, 1, 0), ESRCH);
 	theirs.iov_base = (void *)8;
 	CHECK_ERRNO(syscall(SYS_process_vm_readv, getpid(), &mine, 1, &theirs, 1, 0), EFAULT);
+	theirs = (struct iovec){ memory, SIZE_MAX };
+	CHECK_ERRNO(syscall(SYS_process_vm_readv, getpid(), &mine, 1, &theirs, 1, 0), EINVAL);
 }

@@ -453,6 +453,27 @@ TEST("can a process read another's memory by /proc/PID/mem when it may?")
 	CHECK_SIGNALED(pid, SIGKILL);
 }
 
+TEST("does a write by /proc/self/mem fail, and not end with 0, where nothing can be written?")
+{
+	char *memory = guest_private(2 * PAGE), *gone = guest_private(PAGE);
+	int fd = CHECK_OK(open("/proc/self/mem", O_RDWR)), file;
+	char *fixed;
+
+	CHECK_OK(guest_file("mem", "o", 0600));
+	file = CHECK_OK(open("mem", O_RDONLY));
+	fixed = mmap(NULL, PAGE, PROT_READ, MAP_SHARED, file, 0);
+	CHECK(fixed != MAP_FAILED);
+	CHECK_OK(munmap(gone, PAGE));
+	CHECK_OK(munmap(memory + PAGE, PAGE));
+	CHECK_ERRNO(pwrite(fd, "x", 1, (off_t)fixed), EIO);
+	CHECK_ERRNO(pwrite(fd, "x", 1, (off_t)gone), EIO);
+	CHECK_EQ(pwrite(fd, "abcd", 4, (off_t)(memory + PAGE - 2)), 2);
+	CHECK_ERRNO(pwrite(fd, gone, 1, (off_t)memory), EFAULT);
+	CHECK_ERRNO(pread(fd, gone, 1, (off_t)memory), EFAULT);
+	CHECK_EQ(pwrite(fd, "", 0, (off_t)fixed), 0);
+	CHECK_EQ(*fixed, 'o');
+}
+
 TEST("does an open /proc/PID/mem keep its right, but not the next program's memory?")
 {
 	struct guest_gate ready = guest_gate(), go = guest_gate();

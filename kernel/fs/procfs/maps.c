@@ -4,6 +4,7 @@
 #include "abi/errno.h"
 #include "abi/fcntl.h"
 #include "fs/procfs/procfs.h"
+#include "lib/bits.h"
 #include "lib/device_number.h"
 #include "mem/slab.h"
 #include "vfs/dentry.h"
@@ -158,7 +159,7 @@ int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
  * program executed later is another space, with rights of its own. The memory is not kept.
  */
 
-#define CHUNK 512
+#define CHUNK 512UL
 
 int proc_mem_open(const struct proc_subject *subject, struct file *file)
 {
@@ -194,28 +195,29 @@ static ssize_t mem_transfer(struct file *file, struct iobuf *io, loff_t *pos, bo
 {
 	struct space *space = file->private;
 	char chunk[CHUNK];
-	ssize_t total = 0;
+	ssize_t total = 0, error = 0;
 
 	if (space == NULL || !space_try_get(space))
 		return 0;
-	while (io->left > 0) {
-		size_t want = io->left < CHUNK ? io->left : CHUNK, done;
+	while (io->left > 0 && error == 0) {
+		size_t want = MIN(io->left, CHUNK), done, theirs;
 
 		if (write) {
 			want = iobuf_take(io, chunk, want);
-			done = space_write(space, (uint64_t)*pos, chunk, want, true);
+			theirs = done = space_write(space, (uint64_t)*pos, chunk, want, true);
 		} else {
-			done = space_read(space, (uint64_t)*pos, chunk, want);
-			if (done > 0 && iobuf_put(io, chunk, done) != done)
-				done = 0;
+			theirs = space_read(space, (uint64_t)*pos, chunk, want);
+			done = iobuf_put(io, chunk, theirs);
 		}
 		total += (ssize_t)done;
 		*pos += (loff_t)done;
-		if (done < want || want == 0)
-			break;
+		if (theirs < want)
+			error = -EIO;
+		else if (done < want || want == 0)
+			error = -EFAULT;
 	}
 	space_put(space);
-	return total > 0 || io->left == 0 ? total : -EIO;
+	return total > 0 ? total : error;
 }
 
 static ssize_t mem_read(struct file *file, struct iobuf *to, loff_t *pos)
