@@ -101,7 +101,7 @@ static void drop_reaped(struct process *p)
 	struct task *leader;
 	irq_state_t state;
 
-	if (process_gone != NULL)
+	if (process_gone != NULL && read_once(p->was_looked_up))
 		process_gone(p->pid);
 	state = spin_lock_irqsave(&p->lock);
 	leader = p->leader;

@@ -65,6 +65,7 @@ struct process {
 	struct process_group *group;
 	uint8_t state;				/* enum process_state */
 	bool is_subreaper, did_exec;
+	bool was_looked_up;			/* [a] /proc may keep names below its number */
 	struct wait_queue child_wait;		/* wait4 sleeps here */
 
 	int exit_status;			/* wait status encoding; set once when exiting */

@@ -105,6 +105,32 @@ static struct page *table_take(struct ptable_stock *stock, unsigned int level)
 
 /* --- dropping --------------------------------------------------------------------------------- */
 
+static void branches_drop(pte_t *group)
+{
+	for (unsigned int i = 0; i < TABLE_GROUP; i++) {
+		pte_t e = group[i];
+
+		if (pte_is_none(e))
+			continue;
+		group[i] = pte_none();
+		ptable_put(entry_child(e));
+	}
+}
+
+static void leaves_drop(pte_t *group, char *array)
+{
+#pragma GCC unroll 4
+	for (unsigned int i = 0; i < TABLE_GROUP; i++) {
+		pte_t e = group[i];
+
+		if (unlikely(pte_is_none(e)))
+			continue;
+		group[i] = pte_none();
+		if (likely(!pte_is_special(e)))
+			page_put((struct page *)(array + frame_offset(pte_phys(e).value)));
+	}
+}
+
 /* Drops what the entries of a dead table hold. Recursion: at most one level a table level. */
 static void table_drop_entries(struct page *table)
 {
@@ -118,14 +144,13 @@ static void table_drop_entries(struct page *table)
 		page_put_run(first, FOLD_ORDER);
 		return;
 	}
-	for (unsigned int i = table_next(table, 0); i < PTE_ENTRIES; i = table_next(table, i + 1)) {
-		pte_t e = entries[i];
+	for (uint32_t groups = table->groups; groups != 0; groups &= groups - 1) {
+		pte_t *group = entries + (unsigned int)__builtin_ctz(groups) * TABLE_GROUP;
 
-		entries[i] = pte_none();
 		if (level > 1)
-			ptable_put(entry_child(e));
-		else if (!pte_is_special(e))
-			page_put(pte_page(e));
+			branches_drop(group);
+		else
+			leaves_drop(group, (char *)page_array);
 	}
 	if (table_is_part(table))
 		ptable_put(table_base(table));

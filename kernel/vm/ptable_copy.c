@@ -51,13 +51,6 @@
 #define PART_TABLE_GROUPS_MIN 4u
 #define PART_GROUPS_MAX 2u	/* own groups of a copy in progress */
 
-/* frame_offset() is that of a descriptor in page_array: a table has 512 to be counted. */
-static inline uint64_t frame_offset(uint64_t address)
-{
-	_Static_assert(PAGE_SIZE / sizeof(struct page) == 1 << 7, "frame to descriptor: one shift");
-	return address >> 7;
-}
-
 /* A group of entries of a leaf table: counts what they hold, copies them without write bits. */
 static void leaves_copy(const pte_t *from, pte_t *to, char *array)
 {

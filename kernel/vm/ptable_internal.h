@@ -33,6 +33,16 @@ static inline uint64_t leaf_count(pte_t e)
 #define TABLE_GROUP PTABLE_GROUP
 
 /*
+ * From a frame's address to its descriptor in page_array, in bytes: a table has 512 to be counted,
+ * and the compiler would read page_array anew for each.
+ */
+static inline uint64_t frame_offset(uint64_t address)
+{
+	_Static_assert(PAGE_SIZE / sizeof(struct page) == 1 << 7, "frame to descriptor: one shift");
+	return address >> 7;
+}
+
+/*
  * A table that is a copy in progress (ptable_copy.c): of the groups it does not have itself it has
  * what `base` has, without write bits.
  */

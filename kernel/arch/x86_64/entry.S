@@ -24,7 +24,7 @@
 #include "arch/x86_64/cpu_offsets.h"
 #include "arch/x86_64/smap.h"
 
-	.text
+	.section .text.trap, "ax"
 
 /* Completes a trap_frame below (trap, orig_rax, rip, cs, rflags, rsp, ss). */
 .macro PUSH_REGISTERS
@@ -194,6 +194,7 @@ paranoid_common:
 	iretq
 
 /* One stub a vector, 16 bytes each: error code (or 0), vector, common part. */
+	.section .text.trap, "ax"
 	.balign 16
 	.globl trap_stubs
 trap_stubs:
@@ -221,6 +222,7 @@ trap_stubs:
  * An NMI wakes it, since interrupts may be off; any trap that hits between the look at the word and
  * the halt moves on to the end (spin_halt_leave() in traps.c), so that a wake-up there is not lost.
  */
+	.text
 	.balign 16
 	.globl arch_spin_halt, spin_halt_end
 arch_spin_halt:

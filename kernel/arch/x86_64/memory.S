@@ -7,7 +7,7 @@
  *
  * Short copies end in two moves that may overlap, rather than in a loop over bytes.
  */
-	.text
+	.section .text.memory, "ax"
 
 /* void *memcpy(void *to, const void *from, size_t n) */
 	.balign 16

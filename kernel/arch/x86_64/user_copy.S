@@ -135,7 +135,7 @@ copy_to_user_partial:
 	COPY user_copy_bytes, FIXUP_MAY_FAULT
 	LOAD32 user_load32_raw, FIXUP_MAY_FAULT
 	LOAD32 user_load32_raw_nofault, FIXUP_NO_FAULT
-	.text
+	.section .text.user_access, "ax"
 	COPY user_copy_bytes_nofault, FIXUP_NO_FAULT
 
 /* size_t user_clear_bytes(void *to, size_t n): how many bytes were not cleared */
@@ -283,7 +283,7 @@ xrstor_checked:
 1:	xrstor64 (%rdi)
 2:	xorl %eax, %eax
 	ret
-	.text
+	.section .text.user_access, "ax"
 fxrstor_checked:
 3:	fxrstor64 (%rdi)
 4:	xorl %eax, %eax

@@ -396,6 +396,7 @@ static bool find_process(struct proc_subject *subject, const char *name, size_t 
 	}
 	*subject = (struct proc_subject){ .pid = p->pid, .tid = id, .fd = -1,
 					  .start_ns = p->start_ns };
+	write_once(p->was_looked_up, true);
 	process_put(p);
 	return true;
 }
