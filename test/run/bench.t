@@ -22,8 +22,18 @@ $r = tine('bench', 'no-such-metric');
 is $r->{status}, 2, 'an unknown metric: status';
 is $r->{err}, "tine: bench: no metric no-such-metric; see ./tine bench --list\n", 'an unknown metric: one line';
 
+# A file that was asked for and cannot be made is known before anything is measured.
+for my $case ([ ['--svg', "$dir/none.svg", 'null'], '--svg shows fork by size; name the metrics fork-1m, fork-64m, ... too' ],
+	      [ ['--svg', '/no/such/dir/x', 'fork-1m'], '/no/such/dir/x: No such file or directory' ],
+	      [ ['--json', '/no/such/dir/x', 'null'], '/no/such/dir/x: No such file or directory' ]) {
+	my ($words, $said) = @$case;
+	$r = tine('bench', @$words);
+	is $r->{status}, 2, "@$words: status";
+	is $r->{err}, "tine: bench: $said\n", "@$words: one line";
+}
+
 $r = tine({ limit => 600 }, 'bench', '--vs', 'linux', '--icount', '--rounds', '1', '--samples', '3',
-	'--json', "$dir/json", '--markdown', "$dir/table.md", 'null', 'fork-1m', 'boot-first');
+	'--json', "$dir/json", '--markdown', "$dir/table.md", '--svg', "$dir/fork's.svg", 'null', 'fork-1m', 'boot-first');
 is $r->{status}, 0, 'bench --vs linux: status';
 like $r->{out}, qr/^metric +tine .* linux .* ratio$/m, 'a head';
 like $r->{out}, qr/^null +\d+ .*\d\.\d+$/m, 'a row with a ratio';
@@ -37,4 +47,8 @@ for my $kernel ('tine', 'linux') {
 }
 open $file, '<', "$dir/table.md" or die "$dir/table.md: $!";
 like do { local $/; <$file> }, qr/^\| null \| \d+ \| \d+ \| \d\.\d+ \|/m, 'Markdown: a row with a ratio';
+open $file, '<', "$dir/fork's.svg" or die "$dir/fork's.svg: $!";
+my $svg = do { local $/; <$file> };
+like $svg, qr/<svg .*<\/svg>/s, 'SVG: a whole drawing';
+like $svg, qr/>\Q$_\E</, "SVG: a curve of $_" for 'tine', 'linux', 'linux-4k';
 done_testing;
