@@ -76,7 +76,11 @@ static int verb_image(int argc, char **argv)
 	}
 	if (argc >= 2 && strcmp(argv[1], "disk") == 0)
 		die(STATUS_USAGE, "image disk is not there yet; try ./tine image iso FILE");
-	die(STATUS_USAGE, "image: what to make is missing; try ./tine image iso FILE");
+	if (argc < 2)
+		die(STATUS_USAGE, "image: what to make is missing; try ./tine image iso FILE");
+	if (strcmp(argv[1], "iso") == 0)
+		die(STATUS_USAGE, "image iso: must be followed by one FILE");
+	die(STATUS_USAGE, "image %s: there is no such image; try ./tine image iso FILE", argv[1]);
 }
 
 static int verb_help(int argc, char **argv)
@@ -97,13 +101,16 @@ static const struct verb verbs[] = {
 	{ "--help", verb_help },
 };
 
-/* A standard file that is closed would be taken by the first file we open. */
+/*
+ * A standard file that is closed would be taken by the first file we open. A file opened for its
+ * place alone holds the number, and refuses reads and writes as a closed one does.
+ */
 static void fill_standard_files(void)
 {
 	int fd;
 
 	do {
-		fd = open("/dev/null", O_RDWR);
+		fd = open("/", O_PATH);
 	} while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);

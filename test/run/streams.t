@@ -50,6 +50,16 @@ for (['true', 0], ['echo lost', 125], ['echo lost; exit 3', 3]) {
 	is $? >> 8, $status, "output to a full device: status of $script";
 }
 
+# A closed stdout refuses what is written, as it does on the host; a program that writes nothing does not notice.
+for (['true', 0, ''], ['echo lost', 125, "tine: write: Bad file descriptor\n"], ['echo lost; exit 3', 3, "tine: write: Bad file descriptor\n"],
+     ['echo said >&2', 0, "said\n"]) {
+	my ($script, $status, $said) = @$_;
+	my @command = map { "'$_'" } TineRun::command(), tine_argv('--', 'sh', '-c', $script);
+	system "@command >&- 2> @{[work_dir()]}/closed";
+	is $? >> 8, $status, "stdout closed: status of $script";
+	is slurp(work_dir() . '/closed'), $said, "stdout closed: what $script says";
+}
+
 # A program that does not read its stdin: the launcher must not read all of it ahead.
 my $pid = fork // die;
 if ($pid == 0) {
