@@ -16,19 +16,20 @@
 #define HZ_DEFAULT 100
 #define HZ_MAX 1000
 
-static void choose_round_robin(void)
+static void choose_round_robin(uint64_t hz)
 {
-	uint64_t hz = HZ_DEFAULT;
-
 	sched_is_round_robin = true;
-	(void)cmdline_get_uint("hz", 1, HZ_MAX, &hz);
 	sched_slice_ns = cmdline_choice("timer", "pit") == 0 ? 0 : NSEC_PER_SEC / hz;
 }
 
 void sched_choose(void)
 {
+	uint64_t hz = HZ_DEFAULT;
+
+	/* Read where nothing uses it too: else the log would not know the word. */
+	(void)cmdline_get_uint("hz", 1, HZ_MAX, &hz);
 	if (cmdline_choice("sched", "rr") == 0)
-		choose_round_robin();
+		choose_round_robin(hz);
 	headway_is_off = cmdline_choice("headway", "off") == 0;
 	if (headway_is_off)
 		log_warn("headway=off: threads may starve, for the lab only");

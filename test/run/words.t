@@ -18,6 +18,7 @@ for my $case ([ 'log=xyz fork=x sched=x headway=x wake=x step=x compare=x aslr=n
 	      [ 'log=debug,xyz,warn fork= sched=', [ 'log=xyz,warn', 'error|warn|info|debug|sync' ], [ 'fork=', 'eager' ], [ 'sched=', 'rr' ] ],
 	      [ 'log', [ 'log=', 'error|warn|info|debug|sync' ] ],
 	      [ 'timer=pit hz=5000 baud=5', [ 'hz=5000', 'a number from 1 to 1000' ], [ 'baud=5', 'a number from 300 to 115200' ] ],
+	      [ 'hz=2000 divisor=x', [ 'hz=2000', 'a number from 1 to 1000' ], [ 'divisor=x', 'a number from 0 to 4294967295' ] ],
 	      [ 'timer=pit sched=rr hz=x', [ 'hz=x', 'a number from 1 to 1000' ] ],
 	      [ 'trace=1K nomonitor=1 explore=x', [ 'trace=1K', 'a size from 512K to 64M' ],
 		[ 'nomonitor=1', 'without a value' ], [ 'explore=x', 'without a value' ] ],
@@ -47,7 +48,7 @@ for my $case ([ 'tlb=pcid', qr/tlb=pcid: this processor has no PCID; tlb=cr3 is 
 }
 
 for my $words ('', 'log=debug,sync', 'log=debug log=warn', 'aslr=exec nokaslr norandmaps nomonitor explore', 'epoch=12.5 trace=1M fork=eager tlb=pge',
-	       'timer=pit hz=10 sched=rr baud=115200', 'log=warn tlb=measure compare=fork step=fork') {
+	       'hz=10 divisor=5', 'timer=pit hz=10 sched=rr baud=115200', 'log=warn tlb=measure compare=fork step=fork') {
 	is tine('run', '--append', $words, '--log', $log, '--', 'true')->{status}, 0, "'$words': it runs";
 	unlike slurp($log), qr/on the command line/, "'$words': nothing is said of it";
 }

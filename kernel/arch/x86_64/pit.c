@@ -58,11 +58,13 @@ static void choose_rate(uint64_t hz)
 void pit_choose(void)
 {
 	uint64_t hz = HZ_DEFAULT, wanted;
+	/* Read where nothing uses it too: else the log would not know the word. */
+	const bool has_divisor = cmdline_get_uint("divisor", 0, UINT32_MAX, &wanted);
 
 	if (cmdline_choice("timer", "pit") < 0)
 		return;
 	(void)cmdline_get_uint("hz", 1, HZ_MAX, &hz);
-	if (cmdline_get_uint("divisor", 0, UINT32_MAX, &wanted))
+	if (has_divisor)
 		choose_divisor(wanted);
 	else
 		choose_rate(hz);
