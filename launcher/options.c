@@ -33,7 +33,8 @@ static const struct argp_option run_options[] = {
 	{ "memory", KEY_MEMORY, "SIZE", 0, "memory, 32M to 16G (default 512M)", 0 },
 	{ "kernel", KEY_KERNEL, "tine|linux|PATH", 0, "the kernel: ours, Debian's, or an ELF or "
 	  "bzImage file", 0 },
-	{ "icount", KEY_ICOUNT, NULL, 0, "deterministic: virtual time counts instructions", 0 },
+	{ "icount", KEY_ICOUNT, NULL, 0, "deterministic: virtual time counts instructions, "
+	  "from 2020-01-01 00:00 UTC on", 0 },
 	{ "append", KEY_APPEND, "WORDS", 0, "words for the kernel's command line", 0 },
 	{ "log", KEY_LOG, "FILE", 0, "the kernel's log", 0 },
 	{ "gdb", KEY_GDB, "PORT", OPTION_ARG_OPTIONAL, "wait for a debugger (default port 1234)",
