@@ -11,6 +11,7 @@
 #include "proc/proc_internal.h"
 
 #include "abi/errno.h"
+#include "abi/prctl.h"
 #include "abi/sched.h"
 #include "core/fail_point.h"
 #include "lib/string.h"
@@ -176,6 +177,7 @@ struct task *task_create(void)
 	sigqueue_init(&task->pending);
 	task->syscall_nr = (uint64_t)-1;
 	task->timer_slack_ns = 50000;
+	task->machine_check_policy = PR_MCE_KILL_DEFAULT;
 	return task;
 }
 

@@ -139,6 +139,7 @@ struct task {
 	uint32_t trap_number;			/* of the last fault: for the signal frame */
 	uint64_t trap_error, trap_address;
 	uint64_t timer_slack_ns;
+	uint8_t machine_check_policy;		/* prctl(PR_MCE_KILL): PR_MCE_KILL_* */
 	bool sched_reset_on_fork;		/* SCHED_RESET_ON_FORK */
 	uint64_t tsc_mode;
 	bool keep_caps_on_exec;

@@ -42,10 +42,12 @@ static int map_anonymous(struct space *space, const struct map_request *r, struc
 	int error;
 
 	if ((area->flags & AREA_SHARED) != 0) {
+		if ((area->flags & AREA_NORESERVE) == 0 &&
+		    space_overcommits(r->bytes >> PAGE_SHIFT))
+			return -ENOMEM;
 		area->object = object_create_anonymous(area->end - area->start);
 		if (area->object == NULL)
 			return -ENOMEM;
-		area->offset = 0;
 	}
 	area->flags |= AREA_MAY_WRITE;
 	error = space_map(space, area, where);
@@ -138,6 +140,8 @@ static long do_map(struct map_request *r, struct file *file)
 		area.flags |= AREA_NOHUGE;
 	if ((r->flags & MAP_LOCKED) != 0)
 		area.flags |= AREA_LOCKED;
+	if ((r->flags & MAP_NORESERVE) != 0)
+		area.flags |= AREA_NORESERVE;
 	if ((r->flags & MAP_32BIT) != 0 && r->address == 0)
 		r->address = MAP_32BIT_HINT;
 	area.start = r->address;
@@ -161,8 +165,10 @@ long sys_mmap(uint64_t address, uint64_t bytes, uint64_t prot, uint64_t flags, u
 
 	if ((offset & ~PAGE_MASK) != 0)
 		return -EINVAL;
-	if ((flags & MAP_ANONYMOUS) != 0)
+	if ((flags & MAP_ANONYMOUS) != 0) {
+		r.offset = 0;
 		return (flags & MAP_HUGETLB) != 0 ? -ENOMEM : do_map(&r, NULL);
+	}
 	if (!fd_get((int)fd, &ref))
 		return -EBADF;
 	result = (flags & MAP_HUGETLB) != 0 ? -EINVAL : do_map(&r, ref.file);
@@ -176,15 +182,16 @@ long sys_i386_mmap2(uint64_t address, uint64_t bytes, uint64_t prot, uint64_t fl
 	return sys_mmap(address, bytes, prot, flags | MAP_32BIT, fd, offset_pages << PAGE_SHIFT);
 }
 
-/* [address, address + bytes) with the address page-aligned: 0, -EINVAL, or `wrap` when it wraps. */
+/*
+ * [address, address + bytes) with the address page-aligned: 0, -EINVAL, or `wrap` when it wraps. As
+ * on Linux nearly 2^64 bytes are rounded up to none.
+ */
 static int range_get(uint64_t address, uint64_t bytes, int wrap, uint64_t *end)
 {
 	if ((address & ~PAGE_MASK) != 0)
 		return -EINVAL;
-	if (bytes > UINT64_MAX - PAGE_SIZE || page_round_up(bytes) + address < address)
-		return wrap;
 	*end = address + page_round_up(bytes);
-	return 0;
+	return *end < address ? wrap : 0;
 }
 
 long sys_munmap(uint64_t address, uint64_t bytes)
@@ -219,7 +226,8 @@ long sys_mprotect(uint64_t address, uint64_t bytes, uint64_t prot)
 		return -EINVAL;
 	if (grows == PROT_GROWSUP)
 		return -EINVAL;
-	return space_protect(space_current(), address, end, prot_to_area((uint32_t)prot));
+	return space_protect(space_current(), address, end, prot_to_area((uint32_t)prot) |
+			     (grows != 0 ? AREA_GROWSDOWN : 0));
 }
 
 long sys_brk(uint64_t address)
@@ -259,7 +267,7 @@ long sys_mremap(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, uint64_t f
 static bool advice_is_known(int advice)
 {
 	return (advice >= MADV_NORMAL && advice <= MADV_DONTNEED) ||
-	       (advice >= MADV_FREE && advice <= MADV_POPULATE_WRITE) || advice == MADV_COLLAPSE;
+	       (advice >= MADV_FREE && advice <= MADV_COLLAPSE);
 }
 
 long sys_madvise(uint64_t address, uint64_t bytes, uint64_t advice)
@@ -341,19 +349,15 @@ long sys_mincore(uint64_t address, uint64_t bytes, uint64_t user_vector)
 static long lock_range(uint64_t address, uint64_t bytes, bool lock)
 {
 	uint64_t start = page_round_down(address);
-	uint64_t size = bytes + (address - start);
+	uint64_t end;
+	int error;
 
-	if (size < bytes || size > UINT64_MAX - PAGE_SIZE)
-		return -EINVAL;
-	size = page_round_up(size);
-	if (start + size < start)
-		return -EINVAL;
-	if (size == 0)
-		return 0;
 	if (lock && process_limit(RLIMIT_MEMLOCK) == 0 && !capable(14 /* CAP_IPC_LOCK */))
 		return -EPERM;
-	return start + size > USER_END ? -ENOMEM :
-	       space_lock_range(space_current(), start, start + size, lock);
+	error = range_get(start, bytes + (address - start), -EINVAL, &end);
+	if (error != 0)
+		return error;
+	return end > USER_END ? -ENOMEM : space_lock_range(space_current(), start, end, lock);
 }
 
 long sys_mlock(uint64_t address, uint64_t bytes) { return lock_range(address, bytes, true); }

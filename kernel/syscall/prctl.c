@@ -8,10 +8,8 @@
 #include "core/user_copy.h"
 #include "lib/bits.h"
 #include "lib/string.h"
-#include "mem/slab.h"
 #include "proc/cred_change.h"
 #include "syscall/syscalls.h"
-#include "syscall/user_path.h"
 
 static long set_name(uint64_t user_name)
 {
@@ -189,20 +187,15 @@ static long set_mm(uint64_t what, uint64_t address)
 	}
 }
 
-/* Names of anonymous mappings are for /proc/PID/maps of newer kernels: checked, not kept. */
-static long set_vma_name(uint64_t what, uint64_t start, uint64_t bytes, uint64_t user_name)
+/* Kept for who asks: no bad memory is reported here. */
+static long set_machine_check(uint64_t what, uint64_t policy)
 {
-	char *name;
-	int error;
-
-	if (what != PR_SET_VMA_ANON_NAME || (start & ~PAGE_MASK) != 0)
+	if (what == PR_MCE_KILL_CLEAR && policy == 0)
+		task_current()->machine_check_policy = PR_MCE_KILL_DEFAULT;
+	else if (what == PR_MCE_KILL_SET && policy <= PR_MCE_KILL_DEFAULT)
+		task_current()->machine_check_policy = (uint8_t)policy;
+	else
 		return -EINVAL;
-	if (user_name == 0)
-		return 0;
-	error = user_string_get(user_name, 80, &name);
-	if (error != 0)
-		return error == -ENAMETOOLONG ? -EINVAL : error;
-	kfree(name);
 	return 0;
 }
 
@@ -243,8 +236,10 @@ static long prctl_process(uint64_t option, uint64_t a, uint64_t b, uint64_t c, u
 		return (a | b | c | d) != 0 ? -EINVAL : space_current()->huge_disabled;
 	case PR_SET_MM:
 		return set_mm(a, b);
-	case PR_SET_VMA:
-		return set_vma_name(a, b, c, d);
+	case PR_MCE_KILL:
+		return (c | d) != 0 ? -EINVAL : set_machine_check(a, b);
+	case PR_MCE_KILL_GET:
+		return (a | b | c | d) != 0 ? -EINVAL : task->machine_check_policy;
 	default:
 		return -EINVAL;
 	}

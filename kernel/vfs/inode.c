@@ -104,13 +104,10 @@ static uint32_t mode_for(const struct inode *inode, uint32_t mode, const struct 
 	return mode;
 }
 
-int inode_permission_slow(struct inode *inode, int mask, const struct vfs_cred *cred)
+int inode_permission_of_mode(const struct inode *inode, int mask, const struct vfs_cred *cred)
 {
-	uint32_t mode;
+	uint32_t mode = read_once(inode->mode);
 
-	if (inode->ops->permission != NULL)
-		return inode->ops->permission(inode, mask, cred);
-	mode = read_once(inode->mode);
 	if (((uint32_t)mask & ~mode_for(inode, mode, cred) & 7) == 0)
 		return 0;
 	if (cred->cap_dac_override &&
@@ -120,6 +117,13 @@ int inode_permission_slow(struct inode *inode, int mask, const struct vfs_cred *
 	    ((mask & W_OK) == 0 && (S_ISDIR(mode) || (mask & X_OK) == 0)))
 		return 0;
 	return -EACCES;
+}
+
+int inode_permission_slow(struct inode *inode, int mask, const struct vfs_cred *cred)
+{
+	if (inode->ops->permission != NULL)
+		return inode->ops->permission(inode, mask, cred);
+	return inode_permission_of_mode(inode, mask, cred);
 }
 
 static int check_owner_change(const struct inode *inode, const struct inode_attr *attr,

@@ -121,6 +121,9 @@ static inline void inode_get(struct inode *i) { refcount_get(&i->references); }
 void inode_put(struct inode *inode);
 uint64_t inode_size(const struct inode *inode);
 must_check int inode_permission_slow(struct inode *inode, int mask, const struct vfs_cred *cred);
+/* What the mode alone says: for a file system's own permission(). */
+must_check int inode_permission_of_mode(const struct inode *inode, int mask,
+					const struct vfs_cred *cred);
 /* 0 or -EACCES: mask of R=4 W=2 X=1. */
 must_check static inline int inode_permission(struct inode *inode, int mask,
 					      const struct vfs_cred *cred)

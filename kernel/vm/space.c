@@ -242,8 +242,18 @@ static bool passes(uint64_t pages, uint64_t more, uint64_t limit_bytes)
 	return limit_bytes != UINT64_MAX && pages + more > limit_bytes >> PAGE_SHIFT;
 }
 
+uint64_t space_overcommit;
+
+bool space_overcommits(uint64_t pages)
+{
+	return pages > page_total() && read_once(space_overcommit) != 1;
+}
+
 int space_check_limits(const struct space *space, uint64_t pages, uint32_t flags)
 {
+	if ((flags & (AREA_SHARED | AREA_WRITE | AREA_NORESERVE)) == AREA_WRITE &&
+	    space_overcommits(pages))
+		return -ENOMEM;
 	if (passes(space->mapped_pages, pages, space->limit_as_bytes))
 		return -ENOMEM;
 	if ((flags & (AREA_SHARED | AREA_WRITE | AREA_STACK | AREA_GROWSDOWN)) == AREA_WRITE &&

@@ -31,6 +31,7 @@ struct area_node;
 #define AREA_SPECIAL	(1u << 11)	/* vDSO, vvar: fixed frames, no object */
 #define AREA_STACK	(1u << 12)	/* named [stack] */
 #define AREA_HEAP	(1u << 13)	/* named [heap] */
+#define AREA_NORESERVE	(1u << 14)	/* MAP_NORESERVE: may be larger than all memory */
 
 /* What is mapped: filled by the caller of space_map, read by fault, /proc and msync. */
 struct area {
@@ -99,6 +100,11 @@ void space_switch_current(struct space *space);
 enum map_where { MAP_ANYWHERE, MAP_AT, MAP_AT_NOREPLACE };
 must_check int space_map(struct space *space, struct area *what, enum map_where where);
 must_check int space_unmap(struct space *space, uint64_t start, uint64_t end);
+/* /proc/sys/vm/overcommit_memory: 1 allows everything, else one request may not ask for more pages
+ * than there is memory, unless it is AREA_NORESERVE. */
+extern uint64_t space_overcommit;
+bool space_overcommits(uint64_t pages);
+/* `prot`: rights; with AREA_GROWSDOWN from the area's start on, which must be of that kind. */
 must_check int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t prot);
 /* mremap(2): returns the new address through *out. */
 must_check int space_remap(struct space *space, uint64_t old, uint64_t old_bytes,

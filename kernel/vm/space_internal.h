@@ -39,7 +39,8 @@ must_check int space_change_areas(struct space *space, uint64_t start, uint64_t 
 				  uint32_t clear, uint32_t set, struct area_node **dead);
 /* Every page of [start,end) is mapped. */
 bool space_covers(struct space *space, uint64_t start, uint64_t end);
-/* 0, or -ENOMEM when `pages` more would pass RLIMIT_AS or, for private writable ones, _DATA. */
+/* 0, or -ENOMEM when `pages` more would pass RLIMIT_AS or, for private writable ones, _DATA, or are
+ * more than all memory. */
 must_check int space_check_limits(const struct space *space, uint64_t pages, uint32_t flags);
 
 /* Page tables, in chunks: table_lock is taken, flushed and released inside. Sleep for memory. */

@@ -7,6 +7,7 @@
  */
 #include "abi/errno.h"
 #include "abi/mman.h"
+#include "abi/signal.h"
 #include "lib/string.h"
 #include "vm/object_internal.h"
 #include "vm/space_internal.h"
@@ -33,8 +34,14 @@ static int check_protect(struct space *space, uint64_t start, uint64_t end, uint
 			if ((a->flags & AREA_SPECIAL) != 0 ||
 			    (a->flags & (AREA_SHARED | AREA_MAY_WRITE)) == AREA_SHARED)
 				return -EACCES;
-			if ((a->flags & AREA_SHARED) == 0)
-				new_data += (a->end < end ? a->end : end) - start;
+			if ((a->flags & AREA_SHARED) == 0) {
+				uint64_t bytes = (a->end < end ? a->end : end) - start;
+
+				if ((a->flags & AREA_NORESERVE) == 0 &&
+				    space_overcommits(bytes >> PAGE_SHIFT))
+					return -ENOMEM;
+				new_data += bytes;
+			}
 		}
 		lost = a->flags & AREA_RIGHTS & ~rights;
 		*taken = *taken || lost != 0;
@@ -70,6 +77,19 @@ static int protect_locked(struct space *space, uint64_t start, uint64_t end, uin
 	return error != 0 ? error : refused;
 }
 
+/* Where the area of a stack whose part [start,end) is named begins. */
+static int find_stack_start(struct space *space, uint64_t *start, uint64_t end)
+{
+	const struct area *a = area_tree_find(space->areas, *start);
+
+	if (a == NULL || a->start >= end)
+		return -ENOMEM;
+	if ((a->flags & AREA_GROWSDOWN) == 0)
+		return -EINVAL;
+	*start = a->start;
+	return 0;
+}
+
 int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t prot)
 {
 	struct area_node *dead = NULL;
@@ -78,7 +98,9 @@ int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t pr
 	if (!range_is_valid(start, end))
 		return start == end ? 0 : -ENOMEM;
 	rwlock_write_lock(&space->lock);
-	error = protect_locked(space, start, end, prot & AREA_RIGHTS, &dead);
+	error = (prot & AREA_GROWSDOWN) != 0 ? find_stack_start(space, &start, end) : 0;
+	if (error == 0)
+		error = protect_locked(space, start, end, prot & AREA_RIGHTS, &dead);
 	rwlock_write_unlock(&space->lock);
 	area_tree_put(dead);
 	return error;
@@ -86,26 +108,26 @@ int space_protect(struct space *space, uint64_t start, uint64_t end, uint32_t pr
 
 /* --- madvise ---------------------------------------------------------------------------------- */
 
-/* -EINVAL for what must not be dropped; -ENOMEM when nothing is mapped anywhere in the range. */
-static int check_drop(struct space *space, uint64_t start, uint64_t end)
+/* -EINVAL for what must not be dropped (`keep`); -ENOMEM when nothing is mapped in the range. */
+static int check_drop(struct space *space, uint64_t start, uint64_t end, uint32_t keep)
 {
 	const struct area *a = area_tree_find(space->areas, start);
 
 	if (a == NULL || a->start >= end)
 		return -ENOMEM;
 	for (; a != NULL && a->start < end; a = area_tree_find(space->areas, a->end))
-		if ((a->flags & (AREA_LOCKED | AREA_SPECIAL)) != 0)
+		if ((a->flags & keep) != 0)
 			return -EINVAL;
 	return 0;
 }
 
 /* Faults of other threads may fill pages again meanwhile: reading the lock is enough. */
-static int advise_drop(struct space *space, uint64_t start, uint64_t end)
+static int advise_drop(struct space *space, uint64_t start, uint64_t end, uint32_t keep)
 {
 	int error;
 
 	rwlock_read_lock(&space->lock);
-	error = check_drop(space, start, end);
+	error = check_drop(space, start, end, keep);
 	if (error == 0)
 		error = space_prepare_cut(space, start, end);
 	if (error == 0) {
@@ -151,30 +173,37 @@ static int check_wipe(struct space *space, uint64_t start, uint64_t end)
 	return error;
 }
 
-/* MADV_REMOVE: a hole in the object below each shared writable mapping. */
+static int check_remove(const struct area *a)
+{
+	if (a->object == NULL || (a->flags & AREA_LOCKED) != 0)
+		return -EINVAL;
+	if ((a->flags & (AREA_SHARED | AREA_MAY_WRITE)) != (AREA_SHARED | AREA_MAY_WRITE))
+		return -EACCES;
+	return a->object->ops->read_page != NULL ? -EINVAL : 0;
+}
+
+/* MADV_REMOVE: a hole in the object below each shared mapping of a writable file. */
 static int advise_remove(struct space *space, uint64_t start, uint64_t end)
 {
 	while (start < end) {
 		struct object *object = NULL;
 		uint64_t offset = 0, stop = 0;
 		const struct area *a;
+		int error = -ENOMEM;
 
 		rwlock_read_lock(&space->lock);
 		a = area_tree_find(space->areas, start);
-		if (a != NULL && a->start <= start) {
+		if (a != NULL && a->start <= start)
+			error = check_remove(a);
+		if (error == 0) {
 			stop = a->end < end ? a->end : end;
-			if (a->object != NULL && a->object->ops->read_page == NULL &&
-			    (a->flags & (AREA_SHARED | AREA_WRITE)) == (AREA_SHARED | AREA_WRITE)) {
-				object = a->object;
-				object_get(object);
-				offset = a->offset + (start - a->start);
-			}
+			object = a->object;
+			object_get(object);
+			offset = a->offset + (start - a->start);
 		}
 		rwlock_read_unlock(&space->lock);
-		if (stop == 0)
-			return -ENOMEM;
-		if (object == NULL)
-			return -EINVAL;
+		if (error != 0)
+			return error;
 		object_punch(object, offset, offset + (stop - start));
 		object_put(object);
 		start = stop;
@@ -202,7 +231,7 @@ static int advise_populate(struct space *space, uint64_t start, uint64_t end,
 		int error = space_fault_force(space, start, access, false, &si_code);
 
 		if (error == -EFAULT)
-			return -ENOMEM;
+			return si_code == SEGV_ACCERR ? -EINVAL : -ENOMEM;
 		if (error == -EIO)
 			return -EFAULT;
 		if (error != 0)
@@ -222,7 +251,9 @@ int space_advise(struct space *space, uint64_t start, uint64_t end, int advice)
 	switch (advice) {
 	case MADV_DONTNEED:
 	case MADV_FREE:
-		return advise_drop(space, start, end);
+		return advise_drop(space, start, end, AREA_LOCKED | AREA_SPECIAL);
+	case MADV_DONTNEED_LOCKED:
+		return advise_drop(space, start, end, AREA_SPECIAL);
 	case MADV_DONTFORK:
 		return change_flags(space, start, end, 0, AREA_DONTFORK);
 	case MADV_DOFORK:
@@ -246,6 +277,8 @@ int space_advise(struct space *space, uint64_t start, uint64_t end, int advice)
 	case MADV_RANDOM:
 	case MADV_SEQUENTIAL:
 	case MADV_WILLNEED:
+	case MADV_MERGEABLE:
+	case MADV_UNMERGEABLE:
 	case MADV_DONTDUMP:
 	case MADV_DODUMP:
 	case MADV_COLD:

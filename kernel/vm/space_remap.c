@@ -158,7 +158,7 @@ static int check_flags(uint64_t old, uint64_t old_bytes, uint64_t new_bytes, int
 static int check_area(const struct area *a, uint64_t old, uint64_t old_bytes, uint64_t new_bytes,
 		      int flags)
 {
-	if (a == NULL || a->start > old || a->end - old < old_bytes)
+	if (a->end - old < old_bytes)
 		return -EFAULT;
 	if (old_bytes == 0 && (a->flags & AREA_SHARED) == 0)
 		return -EINVAL;
@@ -218,21 +218,28 @@ static int remap_locked(struct space *space, uint64_t old, uint64_t old_bytes,
 		.space = space, .old = old, .old_end = old + old_bytes, .new = new_address,
 		.keep_old = (flags & MREMAP_DONTUNMAP) != 0, .duplicate = old_bytes == 0,
 	};
-	int error = check_area(a, old, old_bytes, new_bytes, flags);
+	int error;
 
 	*out = old;
-	if (error != 0)
-		return error;
+	if (a == NULL || a->start > old)
+		return -EFAULT;
 	if (new_bytes < old_bytes) {
-		/* The tail goes first, whether the rest moves or not. */
+		/* As on Linux the tail goes first, whether the rest moves or not, and over borders
+		 * of areas and holes. */
+		if (old_bytes > USER_END - old)
+			return -EINVAL;
 		error = space_unmap_locked(space, old + new_bytes, old + old_bytes, &dead[2]);
 		if (error != 0)
 			return error;
+		old_bytes = new_bytes;
 		r.old_end = old + new_bytes;
 		a = area_tree_find(space->areas, old);
 	}
 	if (stays && new_bytes <= old_bytes)
 		return 0;
+	error = check_area(a, old, old_bytes, new_bytes, flags);
+	if (error != 0)
+		return error;
 	if (new_bytes > old_bytes || r.keep_old) {
 		uint64_t more = new_bytes - (r.keep_old ? 0 : old_bytes);
 

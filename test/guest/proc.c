@@ -301,6 +301,42 @@ TEST("are others' secrets (environ, maps, fd, exe) closed to an ordinary user?")
 	CHECK_EXIT(pid, 0);
 }
 
+static void check_owner(const char *path, unsigned uid)
+{
+	struct stat st;
+
+	CHECK_OK(lstat(path, &st));
+	CHECK_EQ(st.st_uid, uid);
+}
+
+TEST("do the files below /proc/self belong to root after setuid, but for the open folders?")
+{
+	static const char *const secret[] = { "mem", "environ", "auxv", "personality" };
+	char path[64];
+
+	CHECK_OK(guest_become_user());
+	CHECK_EQ(prctl(PR_GET_DUMPABLE), 0);
+	for (size_t i = 0; i < sizeof secret / sizeof *secret; i++) {
+		snprintf(path, sizeof path, "/proc/self/%s", secret[i]);
+		check_owner(path, 0);
+		CHECK_ERRNO(open(path, O_RDONLY), EACCES);
+	}
+	check_owner("/proc/self/fd", 0);
+	check_owner("/proc/self/status", 0);
+	check_owner("/proc/self/.", geteuid());
+	check_owner("/proc/self/task", geteuid());
+	check_owner("/proc/self/fdinfo", geteuid());
+	/* Its own descriptors and maps stay open to it. */
+	CHECK_OK(open("/proc/self/fd", O_RDONLY | O_DIRECTORY));
+	snprintf(path, sizeof path, "/proc/self/fd/%d", CHECK_OK(open("/dev/null", O_RDONLY)));
+	CHECK_OK(open(path, O_RDONLY));
+	CHECK_OK(open("/proc/self/fdinfo/0", O_RDONLY));
+	CHECK_OK(open("/proc/self/maps", O_RDONLY));
+	CHECK_OK(prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
+	check_owner("/proc/self/mem", geteuid());
+	CHECK_OK(open("/proc/self/mem", O_RDWR));
+}
+
 TEST("does /proc/self/limits show what setrlimit set?")
 {
 	struct rlimit limit = { 123, 456 };

@@ -141,6 +141,28 @@ TEST("are software interrupts a program may not use SIGSEGV: int $0, $0x20, $0x8
 	FAULTS(asm volatile("int $0xff"), SIGSEGV, SI_KERNEL);
 }
 
+/* Far returns to `segment`: 0x2b may not be run, 0x33 is right. */
+static int signal_of_far_return(unsigned long segment)
+{
+	pid_t pid;
+	int status;
+
+	CHILD(pid)
+		asm volatile("lea 1f(%%rip), %%rax; push %0; push %%rax; lretq; 1:"
+			     :: "r"(segment) : "rax", "memory");
+	status = guest_wait(pid);
+	return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+}
+
+/* QEMU reads the frame as the kernel: a fault that nothing repairs; Linux sends SIGKILL for it. */
+TEST("does a far return in a program return, or end it by a signal, instead of faulting for ever?")
+{
+	int wrong = signal_of_far_return(0x2b), right = signal_of_far_return(0x33);
+
+	CHECK(wrong == SIGSEGV || wrong == SIGKILL);
+	CHECK(right == 0 || right == SIGSEGV || right == SIGKILL);
+}
+
 TEST("is a bad page SIGSEGV with trap 14 and the error code for write, user and fetch?")
 {
 	char *memory = guest_private(PAGE);

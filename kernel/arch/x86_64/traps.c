@@ -27,6 +27,7 @@ enum {
 };
 
 #define ERROR_WRITE (1u << 1)
+#define ERROR_USER (1u << 2)
 #define ERROR_FETCH (1u << 4)
 
 struct idt_gate {
@@ -120,12 +121,20 @@ static enum fault_access access_of(uint64_t error)
 
 static void user_page_fault(struct trap_frame *f, uint64_t address, uint64_t error)
 {
+	/*
+	 * Without the user bit the processor touched the address on the kernel's behalf, though for
+	 * the program (QEMU reads a far return's frame so). SMAP refuses that whatever the tables
+	 * say: there is nothing to repair.
+	 */
+	bool refused = (error & ERROR_USER) == 0 && cpu_features.smap;
+
 	arch_irq_enable();
-	if (address < USER_END) {
+	if (address < USER_END && !refused) {
 		(void)page_fault_enter(f, address, access_of(error), true, error);
 		return;
 	}
-	exception_enter(f, &(struct exception){ .signo = SIGSEGV, .code = SEGV_MAPERR,
+	exception_enter(f, &(struct exception){ .signo = SIGSEGV,
+		.code = refused ? SEGV_ACCERR : SEGV_MAPERR,
 		.address = address, .trap_number = TRAP_PF, .error_code = error });
 }
 

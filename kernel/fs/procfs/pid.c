@@ -414,7 +414,7 @@ static const struct proc_entry fd_entry = {
 };
 static const struct proc_dynamic fd_dynamic = { find_fd, next_fd, &fd_entry };
 static const struct proc_entry fdinfo_entry = {
-	.mode = S_IFREG | 0400, .show = show_fdinfo, .needs_access = true,
+	.mode = S_IFREG | 0444, .show = show_fdinfo, .needs_access = true,
 };
 static const struct proc_dynamic fdinfo_dynamic = { find_fd, next_fd, &fdinfo_entry };
 
@@ -471,7 +471,7 @@ static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_ti
 	{ .name = "fail-nth", .mode = S_IFREG | 0600, .file_ops = &proc_fail_nth_file_ops,        \
 	  .needs_access = true },                                                                 \
 	{ .name = "fd", .mode = S_IFDIR | 0500, .dynamic = &fd_dynamic, .needs_access = true },   \
-	{ .name = "fdinfo", .mode = S_IFDIR | 0500, .dynamic = &fdinfo_dynamic,                   \
+	{ .name = "fdinfo", .mode = S_IFDIR | 0555, .dynamic = &fdinfo_dynamic,                   \
 	  .needs_access = true },                                                                 \
 	{ .name = "gid_map", .mode = RW, .show = show_id_map },                                   \
 	{ .name = "headway", .mode = R, .show = show_headway },                                   \

@@ -71,7 +71,6 @@ FIXED(somaxconn, "4096")
 FIXED(poolsize, "256")
 FIXED(entropy_avail, "256")
 
-SETTING(overcommit_memory, 0)
 SETTING(max_map_count, 65530)
 SETTING(swappiness, 60)
 SETTING(randomize_va_space, 2)
@@ -80,6 +79,7 @@ SETTING(perf_paranoid, 2)
 SETTING(dmesg_restrict, 0)
 SETTING(core_uses_pid, 0)
 SETTING(panic_setting, 0)
+SETTING_OF(space_overcommit)
 SETTING_OF(vfs_protected_symlinks)
 SETTING_OF(vfs_protected_hardlinks)
 
@@ -221,7 +221,7 @@ static const struct proc_entry kernel_children[] = {
 
 static const struct proc_entry vm_children[] = {
 	RW_ENTRY("max_map_count", max_map_count), RO_ENTRY("mmap_min_addr", mmap_min_addr),
-	RW_ENTRY("overcommit_memory", overcommit_memory), RW_ENTRY("swappiness", swappiness),
+	RW_ENTRY("overcommit_memory", space_overcommit), RW_ENTRY("swappiness", swappiness),
 	{ .name = NULL },
 };
 

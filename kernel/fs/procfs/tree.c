@@ -3,6 +3,7 @@
  */
 #include "abi/capability.h"
 #include "abi/errno.h"
+#include "abi/fcntl.h"
 #include "abi/mount.h"
 #include "fs/procfs/procfs.h"
 #include "lib/format.h"
@@ -88,7 +89,20 @@ struct fdtable *proc_subject_fdtable(const struct proc_subject *s)
 
 /* --- inodes ----------------------------------------------------------------------------------- */
 
-/* Who owns /proc/PID: the process's effective ids. */
+static bool task_is_dumpable(struct task *task)
+{
+	struct space *space = task_get_space(task);
+	bool dumpable = space != NULL && space->dumpable;
+
+	if (space != NULL)
+		space_put(space);
+	return dumpable;
+}
+
+/*
+ * Who owns what is below /proc/PID: the process's effective ids; root what may tell more than the
+ * folders that are open to all, of a process that was privileged (or has ended).
+ */
 static void inode_set_owner(struct inode *inode, const struct proc_subject *s)
 {
 	struct process *p;
@@ -97,10 +111,11 @@ static void inode_set_owner(struct inode *inode, const struct proc_subject *s)
 	if (s->pid == 0 || !proc_subject_get(s, &p, &t))
 		return;
 	if (t != NULL) {
+		bool open = inode->mode == (S_IFDIR | 0555) || task_is_dumpable(t);
 		struct cred *cred = cred_of_task(t);
 
-		inode->uid = cred->euid;
-		inode->gid = cred->egid;
+		inode->uid = open ? cred->euid : 0;
+		inode->gid = open ? cred->egid : 0;
 		cred_put(cred);
 	}
 	proc_subject_put(p, t);
@@ -197,6 +212,17 @@ static int proc_getattr(struct inode *inode)
 {
 	inode_set_owner(inode, &proc_inode_of(inode)->subject);
 	return 0;
+}
+
+/* Its own descriptors a process may always look up, also those of a folder that root owns. */
+static int dir_permission(struct inode *inode, int mask, const struct vfs_cred *cred)
+{
+	const struct proc_inode *pi = proc_inode_of(inode);
+
+	if (pi->entry->needs_access && pi->subject.pid == process_current()->pid &&
+	    (mask & W_OK) == 0)
+		return 0;
+	return inode_permission_of_mode(inode, mask, cred);
 }
 
 static int proc_setattr(struct inode *inode, const struct inode_attr *attr)
@@ -355,6 +381,7 @@ static int proc_getdents(struct file *file, struct dir_context *ctx)
 
 static const struct inode_ops dir_ops = {
 	.lookup = proc_lookup,
+	.permission = dir_permission,
 	.getattr = proc_getattr,
 	.setattr = proc_setattr,
 	.revalidate = proc_revalidate,
