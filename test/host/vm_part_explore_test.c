@@ -43,7 +43,8 @@ static void set(struct space *s, uint64_t address, uint32_t value)
 static void make_spaces(void)
 {
 	struct area what = { .start = A, .end = GROUP(GROUPS),
-			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE };
+			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE |
+				      AREA_NORESERVE };
 
 	note_what_is_used();
 	programs = 0;
