@@ -259,13 +259,11 @@ TEST(write_back_sees_each_later_write)
 
 TEST(memory_ends_with_enomem_and_comes_back)
 {
-	struct area endless = { .start = at(0), .end = at(100000),
-				.flags = AREA_READ | AREA_WRITE | AREA_NORESERVE };
 	struct space *a = begin();
 	unsigned int page = 0;
 	int error = 0;
 
-	CHECK_EQUAL(space_map(a, &endless, MAP_AT), 0);
+	map_anonymous(a, 0, 100000);
 	while (error == 0)
 		error = world_write(a, at(page++), 1);
 	CHECK_EQUAL(error, -ENOMEM);
