@@ -187,8 +187,9 @@ static inline void task_trace_name(const struct task *task)
 
 uint64_t process_limit(int resource);		/* the current process's soft limit */
 
-/* path_context of the current task for a relative base: AT_FDCWD or a directory descriptor.
- * path_base_put() ends it. -EBADF, -ENOTDIR. */
+/* path_context of the current task for a relative base: AT_FDCWD or a descriptor, of a
+ * directory or not, which only a `name` (or NULL) that does not begin with "/" looks at.
+ * path_base_put() ends it. -EBADF. */
 struct path_base { struct path_context ctx; struct path root, base; };
 must_check int path_base_get(int dirfd, const char *name, struct path_base *out);
 void path_base_put(struct path_base *b);

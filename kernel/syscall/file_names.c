@@ -21,7 +21,7 @@ static uint32_t masked(uint64_t mode, uint32_t bits)
 long sys_mkdirat(uint64_t dirfd, uint64_t name, uint64_t mode)
 {
 	struct user_path p;
-	int error = user_path_get(&p, (int)dirfd, name, false);
+	int error = user_path_get(&p, (int)dirfd, name, 0);
 
 	if (error != 0)
 		return error;
@@ -46,7 +46,7 @@ long sys_mknodat(uint64_t dirfd, uint64_t name, uint64_t mode, uint64_t device)
 	if (kind != 0 && kind != S_IFREG && kind != S_IFCHR && kind != S_IFBLK &&
 	    kind != S_IFIFO && kind != S_IFSOCK)
 		return -EINVAL;
-	error = user_path_get(&p, (int)dirfd, name, false);
+	error = user_path_get(&p, (int)dirfd, name, 0);
 	if (error != 0)
 		return error;
 	error = vfs_create(&p.base.ctx, p.name, (kind == 0 ? S_IFREG : kind) | masked(mode, 07777),
@@ -67,7 +67,7 @@ long sys_unlinkat(uint64_t dirfd, uint64_t name, uint64_t flags)
 
 	if ((flags & ~(uint64_t)AT_REMOVEDIR) != 0)
 		return -EINVAL;
-	error = user_path_get(&p, (int)dirfd, name, false);
+	error = user_path_get(&p, (int)dirfd, name, 0);
 	if (error != 0)
 		return error;
 	if (flags & AT_REMOVEDIR)
@@ -96,7 +96,7 @@ long sys_symlinkat(uint64_t target, uint64_t dirfd, uint64_t name)
 
 	if (error != 0)
 		return error;
-	error = text[0] == '\0' ? -ENOENT : user_path_get(&p, (int)dirfd, name, false);
+	error = text[0] == '\0' ? -ENOENT : user_path_get(&p, (int)dirfd, name, 0);
 	if (error == 0) {
 		error = vfs_symlink(&p.base.ctx, p.name, text);
 		user_path_put(&p);
@@ -114,16 +114,16 @@ long sys_symlink(uint64_t target, uint64_t name)
 struct path_pair { struct user_path from, to; };
 
 static int pair_get(struct path_pair **out, int from_fd, uint64_t from, int to_fd, uint64_t to,
-		    bool empty_ok)
+		    unsigned int from_flags)
 {
 	struct path_pair *pair = kmalloc(sizeof(*pair));
 	int error;
 
 	if (pair == NULL)
 		return -ENOMEM;
-	error = user_path_get(&pair->from, from_fd, from, empty_ok);
+	error = user_path_get(&pair->from, from_fd, from, from_flags);
 	if (error == 0) {
-		error = user_path_get(&pair->to, to_fd, to, false);
+		error = user_path_get(&pair->to, to_fd, to, 0);
 		if (error == 0) {
 			*out = pair;
 			return 0;
@@ -152,7 +152,8 @@ long sys_linkat(uint64_t from_fd, uint64_t from, uint64_t to_fd, uint64_t to, ui
 		return -EINVAL;
 	if ((flags & AT_EMPTY_PATH) && !capable(CAP_DAC_READ_SEARCH))
 		return -ENOENT;
-	error = pair_get(&pair, (int)from_fd, from, (int)to_fd, to, (flags & AT_EMPTY_PATH) != 0);
+	error = pair_get(&pair, (int)from_fd, from, (int)to_fd, to,
+			 (flags & AT_EMPTY_PATH) != 0 ? LOOKUP_EMPTY : 0);
 	if (error != 0)
 		return error;
 	error = vfs_link(&pair->from.base.ctx, pair->from.name, lookup, &pair->to.base.ctx,
@@ -174,7 +175,7 @@ long sys_renameat2(uint64_t from_fd, uint64_t from, uint64_t to_fd, uint64_t to,
 	if ((flags & ~(uint64_t)(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT)) != 0 ||
 	    ((flags & RENAME_EXCHANGE) && (flags & (RENAME_NOREPLACE | RENAME_WHITEOUT))))
 		return -EINVAL;
-	error = pair_get(&pair, (int)from_fd, from, (int)to_fd, to, false);
+	error = pair_get(&pair, (int)from_fd, from, (int)to_fd, to, 0);
 	if (error != 0)
 		return error;
 	error = vfs_rename(&pair->from.base.ctx, pair->from.name, &pair->to.base.ctx,
@@ -220,7 +221,7 @@ long sys_readlinkat(uint64_t dirfd, uint64_t name, uint64_t to, uint64_t size)
 
 	if ((int)size <= 0)
 		return -EINVAL;
-	error = user_path_get(&p, (int)dirfd, name, true);
+	error = user_path_get(&p, (int)dirfd, name, LOOKUP_EMPTY);
 	if (error != 0)
 		return error;
 	error = read_link(&p, &target);

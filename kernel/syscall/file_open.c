@@ -25,7 +25,7 @@ static long do_open(int dirfd, uint64_t name, const struct open_request *r)
 {
 	struct user_path p;
 	struct file *file;
-	int error = user_path_get(&p, dirfd, name, false);
+	int error = user_path_get(&p, dirfd, name, r->lookup);
 
 	if (error != 0)
 		return error;

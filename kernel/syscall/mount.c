@@ -32,7 +32,7 @@ long sys_mount(uint64_t source, uint64_t target, uint64_t type, uint64_t flags, 
 	if (error == 0)
 		error = optional_string(data, &options);
 	if (error == 0)
-		error = user_path_get(&p, AT_FDCWD, target, false);
+		error = user_path_get(&p, AT_FDCWD, target, 0);
 	if (error == 0) {
 		if (capable(CAP_SYS_ADMIN))
 			error = vfs_mount(&p.base.ctx, source_text, p.name, type_text,
@@ -54,7 +54,7 @@ long sys_umount2(uint64_t target, uint64_t flags)
 
 	if ((flags & ~(uint64_t)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) != 0)
 		return -EINVAL;
-	error = user_path_get(&p, AT_FDCWD, target, false);
+	error = user_path_get(&p, AT_FDCWD, target, 0);
 	if (error != 0)
 		return error;
 	error = capable(CAP_SYS_ADMIN) ? vfs_umount(&p.base.ctx, p.name, (int)flags) : -EPERM;
@@ -71,7 +71,7 @@ long sys_pivot_root(uint64_t new_root, uint64_t put_old)
 
 	if (!capable(CAP_SYS_ADMIN))
 		return -EPERM;
-	error = user_path_get(&p, AT_FDCWD, new_root, false);
+	error = user_path_get(&p, AT_FDCWD, new_root, 0);
 	if (error != 0)
 		return error;
 	error = user_string_get(put_old, PATH_MAX_BYTES, &old);

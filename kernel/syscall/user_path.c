@@ -38,16 +38,18 @@ static void name_put(struct user_path *p)
 		kfree(p->name);
 }
 
-int user_path_get(struct user_path *p, int dirfd, uint64_t name, bool empty_ok)
+int user_path_get(struct user_path *p, int dirfd, uint64_t name, unsigned int flags)
 {
+	/* RESOLVE_IN_ROOT: "/" is the base too. */
+	bool wants_base = (flags & LOOKUP_IN_ROOT) != 0;
 	int error = name_get(p, name);
 
 	if (error != 0)
 		return error;
-	if (p->name[0] == '\0' && !empty_ok)
+	if (p->name[0] == '\0' && (flags & LOOKUP_EMPTY) == 0)
 		error = -ENOENT;
 	else
-		error = path_base_get(dirfd, p->name, &p->base);
+		error = path_base_get(dirfd, wants_base ? NULL : p->name, &p->base);
 	if (error != 0)
 		name_put(p);
 	return error;
@@ -62,7 +64,7 @@ void user_path_put(struct user_path *p)
 int user_path_lookup(int dirfd, uint64_t name, unsigned int flags, struct path *out)
 {
 	struct user_path p;
-	int error = user_path_get(&p, dirfd, name, (flags & LOOKUP_EMPTY) != 0);
+	int error = user_path_get(&p, dirfd, name, flags);
 
 	if (error != 0)
 		return error;

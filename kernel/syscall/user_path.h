@@ -14,11 +14,11 @@ struct user_path {
 };
 
 /*
- * `name` is a user address; `dirfd` AT_FDCWD or a descriptor. An empty name is -ENOENT unless
- * `empty_ok`. -EFAULT, -ENAMETOOLONG, -ENOMEM, -EBADF, -ENOTDIR. Ended by user_path_put() on
- * success only.
+ * `name` is a user address; `dirfd` AT_FDCWD or a descriptor; `flags`: LOOKUP_*, as for the lookup
+ * that follows. An empty name is -ENOENT without LOOKUP_EMPTY. -EFAULT, -ENAMETOOLONG, -ENOMEM,
+ * -EBADF. Ended by user_path_put() on success only.
  */
-must_check int user_path_get(struct user_path *p, int dirfd, uint64_t name, bool empty_ok);
+must_check int user_path_get(struct user_path *p, int dirfd, uint64_t name, unsigned int flags);
 void user_path_put(struct user_path *p);
 
 /* The path of an existing file: counted. `flags`: LOOKUP_*. */

@@ -38,14 +38,19 @@ static inline void walk_move(struct walk *w, const struct path *to)
 	path_put(&old);
 }
 
-/* "/" at the beginning of the name or of a link. */
+/* "/" at the beginning of the name or of a link. With RESOLVE_IN_ROOT any descriptor may be the
+ * root, also one without a path. */
 static int walk_to_root(struct walk *w)
 {
+	const struct inode *root = path_inode(w->root);
+
 	if ((w->flags & LOOKUP_BENEATH) != 0)
 		return -EXDEV;
 	if ((w->flags & LOOKUP_NO_XDEV) != 0 && w->path.mount != NULL &&
 	    w->path.mount != w->root->mount)
 		return -EXDEV;
+	if (root == NULL || !S_ISDIR(root->mode))
+		return -ENOTDIR;
 	walk_move(w, w->root);
 	return 0;
 }
@@ -273,7 +278,7 @@ static int check_directory(const struct walk *w)
 	struct inode *dir = path_inode(&w->path);
 
 	if (dir == NULL)
-		return -ENOENT;
+		return w->path.dentry == NULL ? -ENOTDIR : -ENOENT;
 	if (!S_ISDIR(dir->mode))
 		return -ENOTDIR;
 	return inode_permission(dir, X_OK, w->cred);
