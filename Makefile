@@ -101,8 +101,8 @@ $(eval $(call KERNEL_VARIANT,debug,$(KERNEL_DEBUG_CFLAGS)))
 
 # --- checks ------------------------------------------------------------------------------------------
 
-.PHONY: check check-layers check-style check-tsa check-paths check-abi check-locks check-trace check-words figures
-check: check-layers check-style check-tsa check-paths check-abi check-locks check-trace check-words
+.PHONY: check check-layers check-style check-tsa check-paths check-abi check-locks check-trace check-words check-layout figures
+check: check-layers check-style check-tsa check-paths check-abi check-locks check-trace check-words check-layout
 check-layers:
 	$(Q)tools/check-layers
 check-style:
@@ -110,6 +110,8 @@ check-style:
 # The documents against the sources.
 check-paths check-abi check-locks check-trace check-words:
 	$(Q)tools/$@
+check-layout: $(O)/release/tine.elf
+	$(Q)tools/$@ $(O)/release/objects
 figures:
 	$(Q)tools/figures
 
