@@ -27,6 +27,7 @@
 #define PAGE		4096ul
 #define MANY_AREAS	10000
 #define COPY_MAX_MIB	1024
+#define FIRST_WRITES	3
 
 struct memory {
 	volatile char *at;
@@ -37,6 +38,7 @@ struct memory {
 struct report {
 	uint64_t write_ticks;
 	uint64_t exit_begin;
+	uint64_t exit_wait;			/* the parent's own */
 };
 
 static struct report *report;
@@ -87,30 +89,42 @@ static _Noreturn void child(const struct memory *memory, const int gate[2], int 
 	_exit(0);
 }
 
-static void parts(const struct memory *memory, int copies)
+/* A child that shares the memory while the parent writes its first `pages`; the time of that. */
+static uint64_t write_shared(const struct memory *memory, size_t pages, int child_copies)
 {
-	uint64_t first, rest = 0;
+	uint64_t ticks;
 	int gate[2];
 	pid_t pid;
 
 	must(pipe(gate) == 0, "pipe");
 	pid = fork();
 	if (pid == 0)
-		child(memory, gate, copies);
+		child(memory, gate, child_copies);
 	must(pid > 0, "fork");
 	close(gate[0]);
-	first = write_pages(memory, 0, 1, 1);
-	sample("first-write", first, 1);
-	if (copies)
-		rest = write_pages(memory, 1, memory->pages, 1);
+	ticks = write_pages(memory, 0, pages, 1);
 	close(gate[1]);
 	must(waitpid(pid, NULL, 0) == pid, "waitpid");
-	sample("exit-wait", ticks_now() - report->exit_begin, 1);
-	if (copies) {
-		sample("parent-write", first + rest, memory->pages);
-		sample("child-write", report->write_ticks, memory->pages);
-		sample("touch-all", first + rest + report->write_ticks, 1);
-	}
+	report->exit_wait = ticks_now() - report->exit_begin;
+	return ticks;
+}
+
+static void first_write(const struct memory *memory)
+{
+	write_all(memory);
+	sample("first-write", write_shared(memory, 1, 0), 1);
+}
+
+static void touch_all(const struct memory *memory)
+{
+	uint64_t parent;
+
+	write_all(memory);
+	parent = write_shared(memory, memory->pages, 1);
+	sample("parent-write", parent, memory->pages);
+	sample("child-write", report->write_ticks, memory->pages);
+	sample("touch-all", parent + report->write_ticks, 1);
+	sample("exit-wait", report->exit_wait, 1);
 }
 
 static void whole(const struct memory *memory, const char *part, size_t step)
@@ -151,10 +165,14 @@ static void measure(const struct memory *memory, int copies, unsigned int usual)
 		whole(memory, "whole-0", 0);
 	}
 	for (unsigned int i = 0; i < samples_wanted(usual); i++) {
-		write_all(memory);
-		parts(memory, copies);
-		if (!copies)
+		/* A single write, hence more of them. */
+		for (int n = 0; n < FIRST_WRITES; n++)
+			first_write(memory);
+		if (!copies) {
+			sample("exit-wait", report->exit_wait, 1);
 			continue;
+		}
+		touch_all(memory);
 		whole(memory, "whole-1", 100);
 		whole(memory, "whole-100", 1);
 	}
