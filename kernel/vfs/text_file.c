@@ -88,32 +88,31 @@ void text_free(struct text *t)
 	*t = (struct text){ 0 };
 }
 
-int text_file_open(struct file *file, int (*make)(struct text *t, void *arg), void *arg)
+void text_file_init(struct text_file *f, int (*make)(struct text *t, void *arg), void *arg)
 {
-	struct text *t = kzalloc(sizeof(*t));
-	int error;
-
-	if (t == NULL)
-		return -ENOMEM;
-	error = make(t, arg);
-	if (error == 0 && t->failed)
-		error = -ENOMEM;
-	if (error != 0) {
-		text_free(t);
-		kfree(t);
-		return error;
-	}
-	file->private = t;
-	return 0;
+	*f = (struct text_file){ .make = make, .arg = arg, .next = -1 };
+	mutex_init(&f->mutex);
 }
 
-ssize_t text_file_read(struct file *file, struct iobuf *to, loff_t *pos)
+/* The memory of the last text is used again. */
+static int text_file_make_locked(struct text_file *f) REQUIRES(&f->mutex)
 {
-	struct text *t = file->private;
+	int error;
+
+	f->next = -1;
+	f->text.length = 0;
+	f->text.failed = false;
+	error = f->make(&f->text, f->arg);
+	return error == 0 && f->text.failed ? -ENOMEM : error;
+}
+
+static ssize_t text_file_copy_locked(struct text_file *f, struct iobuf *to, loff_t *pos)
+	REQUIRES(&f->mutex)
+{
+	const struct text *t = &f->text;
 	size_t n, moved;
 
-	if (*pos < 0)
-		return -EINVAL;
+	f->next = *pos;
 	if ((uint64_t)*pos >= t->length)
 		return 0;
 	n = t->length - (size_t)*pos;
@@ -121,13 +120,26 @@ ssize_t text_file_read(struct file *file, struct iobuf *to, loff_t *pos)
 		n = to->left;
 	moved = iobuf_put(to, t->data + *pos, n);
 	*pos += (loff_t)moved;
+	f->next = *pos;
 	return moved == 0 && n > 0 ? -EFAULT : (ssize_t)moved;
 }
 
-void text_file_release(struct file *file)
+ssize_t text_file_read(struct text_file *f, struct iobuf *to, loff_t *pos)
 {
-	struct text *t = file->private;
+	ssize_t result = 0;
 
-	text_free(t);
-	kfree(t);
+	if (*pos < 0)
+		return -EINVAL;
+	mutex_lock(&f->mutex);
+	if (*pos == 0 || *pos != f->next)
+		result = text_file_make_locked(f);
+	if (result == 0)
+		result = text_file_copy_locked(f, to, pos);
+	mutex_unlock(&f->mutex);
+	return result;
+}
+
+void text_file_fini(struct text_file *f)
+{
+	text_free(&f->text);
 }

@@ -25,26 +25,34 @@ static void take(struct counts *c, const char *line)
 	c->anonymous += strcmp(name, "Anonymous") == 0 ? kib : 0;
 }
 
-/* Of the area that `address` lies in; of all without one. */
+/*
+ * Of the area that `address` lies in; of all without one. The text is made in one read, before
+ * anything of this process is written: a buffer of the C library's would be in the table that is
+ * looked at, and change who shares it.
+ */
 static struct counts counts_of(pid_t pid, const char *file, const char *address)
 {
 	struct counts c = { 0 };
 	uintptr_t low, high;
+	static char text[1 << 18];
 	bool inside = true;
-	char line[512];
-	FILE *smaps;
+	char name[64], *rest = text, *line;
+	ssize_t n, length = 0;
+	int fd;
 
-	snprintf(line, sizeof line, "/proc/%d/%s", (int)pid, file);
-	smaps = fopen(line, "r");
-	CHECK(smaps != NULL);
-	while (fgets(line, sizeof line, smaps) != NULL) {
+	snprintf(name, sizeof name, "/proc/%d/%s", (int)pid, file);
+	fd = CHECK_OK(open(name, O_RDONLY));
+	while ((n = CHECK_OK(read(fd, text + length, sizeof text - 1 - length))) > 0)
+		length += n;
+	text[length] = 0;
+	while ((line = strsep(&rest, "\n")) != NULL) {
 		if (sscanf(line, "%lx-%lx ", &low, &high) == 2)
 			inside = address == NULL ||
 				 (low <= (uintptr_t)address && (uintptr_t)address < high);
 		else if (inside)
 			take(&c, line);
 	}
-	fclose(smaps);
+	close(fd);
 	return c;
 }
 

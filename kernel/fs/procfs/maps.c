@@ -91,19 +91,23 @@ static void add_usage(struct space_usage *sum, const struct space_usage *u)
 	sum->pss_bytes += u->pss_bytes;
 }
 
-/* Walks the areas under the space's lock; detail: one usage block an area (smaps). */
+/*
+ * Walks the areas under the space's lock; detail: one usage block an area (smaps). -ESRCH: the
+ * memory is gone.
+ */
 static int show_areas(struct text *out, const struct proc_subject *s, bool lines, bool detail,
 		      struct space_usage *sum)
 {
-	struct space *space = proc_subject_space(s);
-	char *buffer = kmalloc(PATH_MAX_BYTES);
+	struct space *space = proc_subject_held_space(s);
+	char *buffer;
 	struct area a;
 
-	if (space == NULL || buffer == NULL) {
-		kfree(buffer);
-		if (space != NULL)
-			space_put(space);
-		return buffer == NULL ? -ENOMEM : 0;
+	if (space == NULL)
+		return -ESRCH;
+	buffer = kmalloc(PATH_MAX_BYTES);
+	if (buffer == NULL) {
+		space_put(space);
+		return -ENOMEM;
 	}
 	rwlock_read_lock(&space->lock);
 	for (uint64_t at = 0; space_find_area(space, at, &a); at = a.end) {
@@ -125,18 +129,23 @@ static int show_areas(struct text *out, const struct proc_subject *s, bool lines
 	return 0;
 }
 
-int proc_show_maps(struct text *out, const struct proc_subject *s)
+/* Of a process that is there, memory that is gone is an empty list. */
+static int show_lines(struct text *out, const struct proc_subject *s, bool detail)
 {
 	struct space_usage sum = { 0 };
+	int error = show_areas(out, s, true, detail, &sum);
 
-	return show_areas(out, s, true, false, &sum);
+	return error == -ESRCH ? proc_subject_exists(s) : error;
+}
+
+int proc_show_maps(struct text *out, const struct proc_subject *s)
+{
+	return show_lines(out, s, false);
 }
 
 int proc_show_smaps(struct text *out, const struct proc_subject *s)
 {
-	struct space_usage sum = { 0 };
-
-	return show_areas(out, s, true, true, &sum);
+	return show_lines(out, s, true);
 }
 
 int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
@@ -154,34 +163,16 @@ int proc_show_smaps_rollup(struct text *out, const struct proc_subject *s)
 
 /*
  * --- mem: the position is the address ---------------------------------------------------------
- *
- * The file is one of the space that the subject had at the open, when the right was checked: a
- * program executed later is another space, with rights of its own. The memory is not kept.
  */
 
 #define CHUNK 512UL
 
 int proc_mem_open(const struct proc_subject *subject, struct file *file)
 {
-	struct space *space, *after;
-	int error;
+	struct proc_subject s = *subject;
+	int error = proc_subject_hold_space(&s);
 
-	/* The right must be one to this space: the subject had it before and after the check. */
-	do {
-		space = proc_subject_space(subject);
-		error = proc_subject_access(subject);
-		after = proc_subject_space(subject);
-		space_put(after);
-		if (after != space)
-			space_put(space);
-	} while (after != space);
-	if (space == NULL)
-		return error;
-	if (error == 0) {
-		space_hold(space);
-		file->private = space;
-	}
-	space_put(space);
+	file->private = s.space;
 	return error;
 }
 

@@ -19,16 +19,10 @@
 
 /* --- memory of the subject as text ------------------------------------------------------------ */
 
-static int show_range(struct text *out, const struct proc_subject *s, bool environment)
+static void put_range(struct text *out, struct space *space, uint64_t at, uint64_t end)
 {
-	struct space *space = proc_subject_space(s);
-	uint64_t at, end;
 	char piece[256];
 
-	if (space == NULL)
-		return 0;
-	at = environment ? space->env_start : space->arg_start;
-	end = environment ? space->env_end : space->arg_end;
 	while (at < end) {
 		size_t want = end - at < sizeof(piece) ? (size_t)(end - at) : sizeof(piece);
 		size_t got = space_read(space, at, piece, want);
@@ -38,28 +32,38 @@ static int show_range(struct text *out, const struct proc_subject *s, bool envir
 			break;
 		at += got;
 	}
-	space_put(space);
-	return 0;
 }
 
+/* Of the space that the subject has now. */
 static int show_cmdline(struct text *out, const struct proc_subject *s)
-{
-	return show_range(out, s, false);
-}
-
-static int show_environ(struct text *out, const struct proc_subject *s)
-{
-	return show_range(out, s, true);
-}
-
-static int show_auxv(struct text *out, const struct proc_subject *s)
 {
 	struct space *space = proc_subject_space(s);
 
 	if (space == NULL)
-		return 0;
-	text_put(out, space->auxv, space->auxv_words * sizeof(space->auxv[0]));
+		return proc_subject_exists(s);
+	put_range(out, space, space->arg_start, space->arg_end);
 	space_put(space);
+	return 0;
+}
+
+static int show_environ(struct text *out, const struct proc_subject *s)
+{
+	struct space *space = proc_subject_held_space(s);
+
+	if (space == NULL)
+		return 0;
+	put_range(out, space, space->env_start, space->env_end);
+	space_put(space);
+	return 0;
+}
+
+/* The vector is no part of the memory: it is there as long as the space is held. */
+static int show_auxv(struct text *out, const struct proc_subject *s)
+{
+	const struct space *space = s->space;
+
+	if (space != NULL)
+		text_put(out, space->auxv, space->auxv_words * sizeof(space->auxv[0]));
 	return 0;
 }
 
@@ -173,10 +177,14 @@ static ssize_t write_oom_score_adj(const struct proc_subject *s, char *text, siz
 	return (ssize_t)n;
 }
 
-static int show_zero(struct text *out, const struct proc_subject *s)
+static void put_oom_score(struct text *out, struct process *p, struct task *t)
 {
 	text_printf(out, "0\n");
-	return 0;
+}
+
+static int show_oom_score(struct text *out, const struct proc_subject *s)
+{
+	return with_task(out, s, put_oom_score);
 }
 
 static void put_io(struct text *out, struct process *p, struct task *t)
@@ -192,16 +200,24 @@ static int show_io(struct text *out, const struct proc_subject *s)
 	return with_task(out, s, put_io);
 }
 
-static int show_wchan(struct text *out, const struct proc_subject *s)
+static void put_wchan(struct text *out, struct process *p, struct task *t)
 {
 	text_putc(out, '0');
-	return 0;
+}
+
+static int show_wchan(struct text *out, const struct proc_subject *s)
+{
+	return with_task(out, s, put_wchan);
+}
+
+static void put_cgroup(struct text *out, struct process *p, struct task *t)
+{
+	text_printf(out, "0::/\n");
 }
 
 static int show_cgroup(struct text *out, const struct proc_subject *s)
 {
-	text_printf(out, "0::/\n");
-	return 0;
+	return with_task(out, s, put_cgroup);
 }
 
 static int show_id_map(struct text *out, const struct proc_subject *s)
@@ -286,7 +302,9 @@ static void put_children(struct text *out, struct process *p, struct task *t)
 
 static int show_children(struct text *out, const struct proc_subject *s)
 {
-	return with_task(out, s, put_children);
+	int error = with_task(out, s, put_children);
+
+	return error == -ESRCH ? 0 : error;	/* one that is gone has no children */
 }
 
 /* --- links ------------------------------------------------------------------------------------ */
@@ -460,13 +478,15 @@ static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_ti
 #define RW (S_IFREG | 0644)
 
 #define TASK_ENTRIES                                                                              \
-	{ .name = "auxv", .mode = OWN, .show = show_auxv, .needs_access = true },                 \
+	{ .name = "auxv", .mode = OWN, .show = show_auxv, .needs_access = true,                   \
+	  .of_space = true },                                                                     \
 	{ .name = "cgroup", .mode = R, .show = show_cgroup },                                     \
 	{ .name = "children", .mode = R, .show = show_children },                                 \
 	{ .name = "cmdline", .mode = R, .show = show_cmdline },                                   \
 	{ .name = "comm", .mode = RW, .show = show_comm, .write = write_comm },                   \
 	{ .name = "cwd", .mode = S_IFLNK | 0777, .follow = follow_cwd, .needs_access = true },    \
-	{ .name = "environ", .mode = OWN, .show = show_environ, .needs_access = true },           \
+	{ .name = "environ", .mode = OWN, .show = show_environ, .needs_access = true,             \
+	  .of_space = true },                                                                     \
 	{ .name = "exe", .mode = S_IFLNK | 0777, .follow = follow_exe, .needs_access = true },    \
 	{ .name = "fail-nth", .mode = S_IFREG | 0600, .file_ops = &proc_fail_nth_file_ops,        \
 	  .needs_access = true },                                                                 \
@@ -478,20 +498,22 @@ static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_ti
 	{ .name = "io", .mode = OWN, .show = show_io, .needs_access = true },                     \
 	{ .name = "limits", .mode = R, .show = show_limits },                                     \
 	{ .name = "loginuid", .mode = RW, .show = show_loginuid },                                \
-	{ .name = "maps", .mode = R, .show = proc_show_maps, .needs_access = true },              \
+	{ .name = "maps", .mode = R, .show = proc_show_maps, .needs_access = true,                \
+	  .of_space = true },                                                                     \
 	{ .name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_file_ops,                  \
 	  .open = proc_mem_open, .needs_access = true },                                          \
 	{ .name = "mountinfo", .mode = R, .show = proc_show_mountinfo },                          \
 	{ .name = "mounts", .mode = R, .show = proc_show_mounts },                                \
-	{ .name = "oom_score", .mode = R, .show = show_zero },                                    \
+	{ .name = "oom_score", .mode = R, .show = show_oom_score },                               \
 	{ .name = "oom_score_adj", .mode = RW, .show = show_oom_score_adj,                        \
 	  .write = write_oom_score_adj },                                                         \
 	{ .name = "personality", .mode = OWN, .show = show_personality, .needs_access = true },   \
 	{ .name = "root", .mode = S_IFLNK | 0777, .follow = follow_root, .needs_access = true },  \
 	{ .name = "schedstat", .mode = R, .show = show_schedstat },                               \
-	{ .name = "smaps", .mode = R, .show = proc_show_smaps, .needs_access = true },            \
+	{ .name = "smaps", .mode = R, .show = proc_show_smaps, .needs_access = true,              \
+	  .of_space = true },                                                                     \
 	{ .name = "smaps_rollup", .mode = R, .show = proc_show_smaps_rollup,                      \
-	  .needs_access = true },                                                                 \
+	  .needs_access = true, .of_space = true },                                               \
 	{ .name = "stat", .mode = R, .show = proc_show_stat },                                    \
 	{ .name = "statm", .mode = R, .show = proc_show_statm },                                  \
 	{ .name = "status", .mode = R, .show = proc_show_status },                                \

@@ -15,6 +15,7 @@ struct proc_subject {
 	uint32_t pid, tid;		/* 0: not below /proc/PID; tid: the task shown */
 	int fd;				/* below fd/ and fdinfo/ */
 	uint64_t start_ns;		/* of the process: another one with this pid differs */
+	struct space *space;		/* of an open file that is of one (of_space), held; NULL */
 };
 
 struct proc_entry;
@@ -40,6 +41,7 @@ struct proc_entry {
 	const struct proc_entry *children;	/* ends with name NULL */
 	const struct proc_dynamic *dynamic;
 	bool needs_access;		/* only for those who may trace the process */
+	bool of_space;			/* its open file is of one space */
 };
 
 struct proc_inode {
@@ -66,10 +68,20 @@ bool proc_subject_get(const struct proc_subject *s, struct process **p, struct t
 void proc_subject_put(struct process *p, struct task *t);
 /* The subject's address space, counted; NULL: a kernel thread or gone. */
 struct space *proc_subject_space(const struct proc_subject *s);
+/*
+ * For files that are of one address space: the one that the subject had at the open, when the right
+ * to it was checked; a program executed later is another, with rights of its own. Fills s->space:
+ * held, its memory is not kept; NULL: a kernel thread or gone.
+ */
+must_check int proc_subject_hold_space(struct proc_subject *s);
+/* That space, counted, if its memory is there still; NULL. */
+struct space *proc_subject_held_space(const struct proc_subject *s);
 /* The subject's descriptor table, counted; NULL. */
 struct fdtable *proc_subject_fdtable(const struct proc_subject *s);
 /* May the current task look into the subject (PTRACE_MODE_READ)? 0, -EACCES, -ESRCH. */
 must_check int proc_subject_access(const struct proc_subject *s);
+/* Is the subject there, if only as a zombie? 0, -ESRCH. */
+must_check int proc_subject_exists(const struct proc_subject *s);
 /* Parses a decimal name without leading zeros into *id. */
 bool proc_parse_id(const char *name, size_t length, uint32_t *id);
 

@@ -73,6 +73,35 @@ struct space *proc_subject_space(const struct proc_subject *s)
 	return space;
 }
 
+int proc_subject_hold_space(struct proc_subject *s)
+{
+	struct space *space, *after;
+	int error;
+
+	/* The right must be one to this space: the subject had it before and after the check. */
+	do {
+		space = proc_subject_space(s);
+		error = proc_subject_access(s);
+		after = proc_subject_space(s);
+		space_put(after);
+		if (after != space)
+			space_put(space);
+	} while (after != space);
+	if (space == NULL)
+		return error;
+	if (error == 0) {
+		space_hold(space);
+		s->space = space;
+	}
+	space_put(space);
+	return error;
+}
+
+struct space *proc_subject_held_space(const struct proc_subject *s)
+{
+	return s->space != NULL && space_try_get(s->space) ? s->space : NULL;
+}
+
 struct fdtable *proc_subject_fdtable(const struct proc_subject *s)
 {
 	struct fdtable *table = NULL;
@@ -165,6 +194,17 @@ int proc_subject_access(const struct proc_subject *s)
 	may = t == NULL || p == process_current() || task_may_access(t);
 	proc_subject_put(p, t);
 	return may ? 0 : -EACCES;
+}
+
+int proc_subject_exists(const struct proc_subject *s)
+{
+	struct process *p;
+	struct task *t;
+
+	if (!proc_subject_get(s, &p, &t))
+		return -ESRCH;
+	proc_subject_put(p, t);
+	return t != NULL ? 0 : -ESRCH;
 }
 
 static int proc_lookup(struct inode *dir, struct dentry *dentry)
@@ -268,11 +308,42 @@ static int proc_follow(struct inode *inode, struct path *out)
 
 /* --- files ------------------------------------------------------------------------------------ */
 
+/* An open file with text: whose it is, as of the open. */
+struct proc_file {
+	struct text_file text;
+	const struct proc_entry *entry;
+	struct proc_subject subject;
+};
+
+/* Of what a process does the right is asked for at each making: it may have become another's. */
 static int entry_make(struct text *t, void *arg)
 {
-	const struct proc_inode *pi = arg;
+	const struct proc_file *pf = arg;
+	int error = 0;
 
-	return pi->entry->show(t, &pi->subject);
+	if (pf->entry->needs_access && !pf->entry->of_space)
+		error = proc_subject_access(&pf->subject);
+	/* Of one that is gone there is nothing to guard; what is left to say, the entry knows. */
+	return error != 0 && error != -ESRCH ? error : pf->entry->show(t, &pf->subject);
+}
+
+static int text_open(const struct proc_inode *pi, struct file *file)
+{
+	struct proc_file *pf = kzalloc(sizeof(*pf));
+	int error = 0;
+
+	if (pf == NULL)
+		return -ENOMEM;
+	pf->entry = pi->entry;
+	pf->subject = pi->subject;
+	text_file_init(&pf->text, entry_make, pf);
+	if (pf->entry->of_space)
+		error = proc_subject_hold_space(&pf->subject);
+	if (error != 0)
+		kfree(pf);
+	else
+		file->private = pf;
+	return error;
 }
 
 static int proc_open(struct inode *inode, struct file *file)
@@ -284,16 +355,14 @@ static int proc_open(struct inode *inode, struct file *file)
 		return pi->entry->open(&pi->subject, file);
 	if (error != 0 || pi->entry->file_ops != NULL || S_ISDIR(inode->mode))
 		return error;
-	if (!file->readable || pi->entry->show == NULL) {
-		file->private = NULL;
-		return 0;
-	}
-	return text_file_open(file, entry_make, proc_inode_of(inode));
+	return file->readable && pi->entry->show != NULL ? text_open(pi, file) : 0;
 }
 
 static ssize_t proc_read(struct file *file, struct iobuf *to, loff_t *pos)
 {
-	return file->private != NULL ? text_file_read(file, to, pos) : -EINVAL;
+	struct proc_file *pf = file->private;
+
+	return pf != NULL ? text_file_read(&pf->text, to, pos) : -EINVAL;
 }
 
 static ssize_t proc_write(struct file *file, struct iobuf *from, loff_t *pos)
@@ -320,8 +389,14 @@ static ssize_t proc_write(struct file *file, struct iobuf *from, loff_t *pos)
 
 static void proc_release(struct file *file)
 {
-	if (file->private != NULL)
-		text_file_release(file);
+	struct proc_file *pf = file->private;
+
+	if (pf == NULL)
+		return;
+	text_file_fini(&pf->text);
+	if (pf->subject.space != NULL)
+		space_release(pf->subject.space);
+	kfree(pf);
 }
 
 /* --- directories ------------------------------------------------------------------------------ */
