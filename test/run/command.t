@@ -24,6 +24,10 @@ $r = tine_run('no-such-program', 'argument');
 is $r->{status}, 127, 'a missing program: status';
 is $r->{err}, "tine: no-such-program: No such file or directory\n", 'a missing program: one line';
 
+$r = tine_run('');
+is $r->{status}, 127, 'no name at all: status';
+is $r->{err}, "tine: : No such file or directory\n", 'no name at all: one line';
+
 $r = tine_run('/etc/passwd');
 is $r->{status}, 126, 'a file that is no program: status';
 is $r->{err}, "tine: /etc/passwd: Permission denied\n", 'a file that is no program: one line';

@@ -45,6 +45,8 @@ $r = in_root([], 'sh', '-c', 'grep -c . /proc/self/status > /dev/null && ls -d /
 is $r->{out}, "/dev/null\n/dev/pts/ptmx\n/proc/1\n/sys/class\n1777\n1777\n", 'the usual file systems';
 $r = in_root([], 'stat', '-c', '%u:%g %a', '/etc/secret');
 is $r->{out}, "$>:" . ($) + 0) . " 600\n", 'owners and modes are those of the host';
+$r = in_root([], 'stat', '-c', '%s', '/bin/seq');
+is $r->{out}, length('busybox') . "\n", "a symbolic link's size is its target's length";
 
 my $data = join '', map { chr(int rand 256) } 1 .. 1 << 20;
 spew("$dir/etc/data", $data);

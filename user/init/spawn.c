@@ -160,7 +160,7 @@ static int exec_search(char **argv, char **envp)
 	char candidate[4096];
 	int error = ENOENT;
 
-	if (strchr(argv[0], '/')) {
+	if (!argv[0][0] || strchr(argv[0], '/')) {
 		execve(argv[0], argv, envp);
 		return errno;
 	}

@@ -46,6 +46,7 @@ static void inode_apply(struct p9_inode *pi, const struct p9_attr *attr)
 	inode->atime = (struct abi_timespec){ (int64_t)attr->atime_sec, (int64_t)attr->atime_nsec };
 	inode->mtime = (struct abi_timespec){ (int64_t)attr->mtime_sec, (int64_t)attr->mtime_nsec };
 	inode->ctime = (struct abi_timespec){ (int64_t)attr->ctime_sec, (int64_t)attr->ctime_nsec };
+	inode->size = attr->size;		/* a regular file's is its object's */
 	inode->blocks_512 = attr->blocks;
 	spin_unlock(&inode->lock);
 	__atomic_store_n(&pi->refreshed_ns, clock_ns(), __ATOMIC_RELAXED);
