@@ -231,19 +231,20 @@ static void part_start(const struct explore_options *o, unsigned int index, stru
 	}
 }
 
-/* Until one of those that run has ended. */
+/* Until one of those that run has ended. Who executed us may have left us children of its own. */
 static void part_await(struct part *parts, unsigned int count)
 {
 	int status;
-	pid_t pid = wait(&status);
+	pid_t pid;
 
-	if (pid < 0)
-		die(STATUS_FAILED, "wait: %s", strerror(errno));
-	for (unsigned int i = 0; i < count; i++)
-		if (parts[i].pid == pid) {
-			parts[i].pid = 0;
-			parts[i].status = status;
-		}
+	while ((pid = wait(&status)) > 0)
+		for (unsigned int i = 0; i < count; i++)
+			if (parts[i].pid == pid) {
+				parts[i].pid = 0;
+				parts[i].status = status;
+				return;
+			}
+	die(STATUS_FAILED, "wait: %s", strerror(errno));
 }
 
 static struct symbols *kernel_symbols(void)

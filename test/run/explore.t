@@ -52,6 +52,13 @@ my @some = ('explore', '--quick', 'control-2', 'thread', 'cow', 'pipe-2');
 my $whole = lab(@some, '--json', "$work/1.json");
 lab(@some, '--jobs', 1, '--json', "$work/2.json");
 is slurp("$work/2.json"), slurp("$work/1.json"), 'the same results again';
+{
+	my @command = TineRun::command();
+	local $ENV{TINE_TEST_COMMAND} = '/bin/sh';
+	my $inherited = tine({ limit => 900 }, '-c', 'sleep 0.5 & exec "$@"', 'sh', @command, 'lab', @some);
+	is $inherited->{status}, 0, 'a child that is not its own is no machine' or diag $inherited->{err};
+	is $inherited->{out}, $whole->{out}, 'nor does it change what is said';
+}
 my @parts = map { "$work/part$_.json" } 0, 1;
 is lab(@some, '--shard', "$_/2", '--json', $parts[$_])->{status}, 0, "share $_" for 0, 1;
 $r = lab('merge', @parts);
