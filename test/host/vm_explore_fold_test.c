@@ -38,18 +38,15 @@ static uint64_t huge_in(struct space *s, uint64_t start, uint64_t end)
 #define L 0xa00000UL
 #define L_NEAR (L + 0x5000)
 
-/* A space with a 2 MiB leaf whose first word is 1. */
-static void make_large_parent(void)
+/* A scenario's start, with a 2 MiB leaf whose first word is 1. */
+static void begin_with_leaf(void (*end)(void))
 {
 	struct area what = { .start = L, .end = L + LARGE_BYTES,
 			     .flags = AREA_READ | AREA_WRITE | AREA_MAY_WRITE | AREA_HUGE };
 	uint32_t one = 1;
 
-	flag = 0;
-	programs = 0;
-	child = NULL;
-	parent = space_create();
-	HOST_EXPECT(parent != NULL && space_map(parent, &what, MAP_AT) == 0);
+	begin(end);
+	HOST_EXPECT(space_map(parent, &what, MAP_AT) == 0);
 	HOST_EXPECT(space_write(parent, L, &one, sizeof(one), false) == sizeof(one));
 	HOST_EXPECT(huge_in(parent, L, L + LARGE_BYTES) == LARGE_BYTES / PAGE_SIZE);
 }
@@ -89,9 +86,7 @@ static void end_large_copy(void)
 
 static void setup_large_copy(void)
 {
-	at_the_end = end_large_copy;
-	note_what_is_used();
-	make_large_parent();
+	begin_with_leaf(end_large_copy);
 	HOST_EXPECT(space_fork(parent, &child) == 0);
 	spawn_in(1u << 0, "first", write_large_first);
 	spawn_in(1u << 1, "near", write_large_near);
@@ -133,9 +128,7 @@ static void end_large_fork(void)
 
 static void setup_large_fork(void)
 {
-	at_the_end = end_large_fork;
-	note_what_is_used();
-	make_large_parent();
+	begin_with_leaf(end_large_fork);
 	spawn_in(1u << 0, "forks", fork_large);
 	spawn_in(1u << 1, "writes", write_around_large_fork);
 }
@@ -171,9 +164,7 @@ static void write_what_is_cut(void *arg)
 
 static void setup_large_cut(void)
 {
-	at_the_end = end_unmap;
-	note_what_is_used();
-	make_large_parent();
+	begin_with_leaf(end_unmap);
 	spawn_in(1u << 0, "cuts", cut_large);
 	spawn_in(1u << 1, "writes", write_what_is_cut);
 }
@@ -209,9 +200,7 @@ static void fork_large_write_in_child(void *arg)
 
 static void setup_large_storm(void)
 {
-	at_the_end = end_unmap;
-	note_what_is_used();
-	make_large_parent();
+	begin_with_leaf(end_unmap);
 	spawn_in(1u << 0, "drops", fork_large_and_drop);
 	spawn_in(1u << 1, "child", fork_large_write_in_child);
 }

@@ -41,16 +41,24 @@ static inline void spawn_in(cpu_mask_t mask, const char *name, void (*entry)(voi
 	host_spawn(mask, name, entry, NULL);
 }
 
-/* A space with a page that holds 1, written by nobody's processor. */
-static inline void make_parent(void)
+/* A scenario's start: an empty parent. `end`: what the last program looks at. */
+static inline void begin(void (*end)(void))
 {
-	uint32_t one = 1;
-
+	at_the_end = end;
+	note_what_is_used();
 	flag = 0;
 	programs = 0;
 	child = NULL;
 	parent = space_create();
 	HOST_EXPECT(parent != NULL);
+}
+
+/* The same with a page that holds 1, written by nobody's processor. */
+static inline void begin_with_page(void (*end)(void))
+{
+	uint32_t one = 1;
+
+	begin(end);
 	map_page(parent, A);
 	HOST_EXPECT(space_write(parent, A, &one, sizeof(one), false) == sizeof(one));
 }

@@ -79,9 +79,8 @@ static void end_copy(void)
 
 static void setup_copy(void)
 {
-	at_the_end = end_copy;
-	note_what_is_used();
-	make_parent();
+	pages_are_scarce = false;
+	begin_with_page(end_copy);
 	HOST_EXPECT(space_fork(parent, &child) == 0);
 	spawn_in(1u << 0, "first", write_first_word);
 	spawn_in(1u << 1, "second", write_second_word);
@@ -92,9 +91,8 @@ static void setup_copy_of_page(void)
 {
 	uint32_t one = 1;
 
-	at_the_end = end_copy;
-	note_what_is_used();
-	make_parent();
+	pages_are_scarce = false;
+	begin_with_page(end_copy);
 	map_page(parent, A + PAGE_SIZE);
 	for (int i = 0; i < 2; i++) {
 		HOST_EXPECT(space_write(parent, A + PAGE_SIZE, &one, sizeof(one), false) ==
@@ -161,9 +159,7 @@ static void end_fork(void)
 
 static void setup_fork(void)
 {
-	at_the_end = end_fork;
-	note_what_is_used();
-	make_parent();
+	begin_with_page(end_fork);
 	spawn_in(1u << 0, "forks", fork_parent);
 	spawn_in(1u << 1, "writes", write_around_fork);
 }
@@ -204,9 +200,7 @@ static void end_outside(void)
 
 static void setup_outside(void)
 {
-	at_the_end = end_outside;
-	note_what_is_used();
-	make_parent();
+	begin_with_page(end_outside);
 	spawn_in(1u << 0, "forks", fork_and_look);
 	spawn_in(1u << 1, "writes", write_from_outside);
 }
@@ -227,7 +221,7 @@ static void write_first_word_only(void *arg)
 	leave();
 }
 
-/* The page is writable after the first, and the other's fault may still wait for its turn. */
+/* After the store the page is writable, and the other's fault may still wait for its turn. */
 static void write_and_poke(void *arg)
 {
 	uint32_t value = 4;
@@ -250,9 +244,7 @@ static void end_poke(void)
 /* The page is the parent's alone again, and not writable yet. */
 static void setup_poke(void)
 {
-	at_the_end = end_poke;
-	note_what_is_used();
-	make_parent();
+	begin_with_page(end_poke);
 	HOST_EXPECT(space_fork(parent, &child) == 0);
 	space_put(child);
 	spawn_in(1u << 0, "writes", write_first_word_only);
@@ -302,9 +294,7 @@ static void write_while_it_lasts(void *arg)
 
 static void setup_unmap(void)
 {
-	at_the_end = end_unmap;
-	note_what_is_used();
-	make_parent();
+	begin_with_page(end_unmap);
 	map_page(parent, B);
 	spawn_in(1u << 0, "unmaps", unmap_and_reuse);
 	spawn_in(1u << 1, "writes", write_while_it_lasts);
@@ -339,9 +329,7 @@ static void write_twice(void *arg)
 
 static void setup_protect(void)
 {
-	at_the_end = end_unmap;
-	note_what_is_used();
-	make_parent();
+	begin_with_page(end_unmap);
 	spawn_in(1u << 0, "protects", protect_page);
 	spawn_in(1u << 1, "writes", write_twice);
 }
@@ -379,9 +367,7 @@ static void fork_write_in_child(void *arg)
 
 static void setup_storm(void)
 {
-	at_the_end = end_unmap;
-	note_what_is_used();
-	make_parent();
+	begin_with_page(end_unmap);
 	spawn_in(1u << 0, "drops", fork_and_drop);
 	spawn_in(1u << 1, "child", fork_write_in_child);
 }
