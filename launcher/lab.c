@@ -22,9 +22,9 @@ static const struct lab_command commands[] = {
 	{ "livelock", "the report's failure on purpose, its causes, and the cure", lab_livelock,
 	  "[--quick] [--append WORDS]",
 	  "Makes a switch take longer than a tick, with and without the rule of headway, and\n"
-	  "changes one cause at a time.\n"
-	  QUICK "without the flush beside the line, and without counting instructions\n"
-	  "Takes half a minute.\n" },
+	  "changes one cause at a time. Virtual time: what it says is the same on any host.\n"
+	  QUICK "without the flush beside the line\n"
+	  "Takes 20 s.\n" },
 	{ "step", "each instruction of the child from its debug exception", lab_step,
 	  "[--quick] [--append WORDS]",
 	  "Runs the report's forked child under the trap flag, in QEMU and in Bochs.\n"

@@ -35,7 +35,7 @@ struct lab_machine {
 	const char *command;		/* words separated by spaces; NULL: true */
 	bool icount;
 	unsigned int seconds;		/* at most, of ours */
-	const char *until;		/* in the log: what ends it; NULL: its own end */
+	const char *until;		/* in the log: what ends it, and the log; or NULL */
 	const char *emulator;		/* more words for the emulator, or NULL */
 	bool trace;			/* the flight recorder's text is wanted */
 };

@@ -95,10 +95,18 @@ static pid_t start(char **argv, int out)
 	_exit(STATUS_FAILED);
 }
 
+/* Where in `text` what ends the machine is over; NULL when it has not come. */
+static char *end_of(char *text, const char *until)
+{
+	char *at = text && until ? strstr(text, until) : NULL;
+
+	return at ? at + strlen(until) : NULL;
+}
+
 static bool has_come(int log, const char *until)
 {
 	char *text = until ? lab_read_all(log) : NULL;
-	const bool found = text && strstr(text, until);
+	const bool found = end_of(text, until) != NULL;
 
 	free(text);
 	return found;
@@ -127,6 +135,7 @@ void lab_run(const struct lab_machine *machine, struct lab_result *result)
 	const int trace = scratch_file("lab-trace");
 	const double begin = now();
 	struct strings command = { 0 };
+	char *end;
 	pid_t pid;
 
 	make_command(&command, machine, log, trace);
@@ -137,6 +146,10 @@ void lab_run(const struct lab_machine *machine, struct lab_result *result)
 	result->out = lab_read_all(out);
 	result->log = lab_read_all(log);
 	result->trace = lab_read_all(trace);
+	/* How much more it said before it was killed is the host's affair. */
+	end = end_of(result->log, machine->until);
+	if (end)
+		*end = '\0';
 	close(trace);
 	close(log);
 	close(out);

@@ -62,12 +62,18 @@ void arch_cycles_scale(uint64_t *base, uint64_t *mult)
 	*mult = tsc_scale.mult;
 }
 
+/* An emulator pays for a look at the time and a pause as for a hundred other instructions. */
+#define STEPS_PER_LOOK 100
+
 void x86_delay_us(uint64_t us)
 {
 	uint64_t end = tsc_read() + us * (tsc_hz != 0 ? tsc_hz : 4 * GHZ) / 1000000;
 
-	while (tsc_read() < end)
+	while (tsc_read() < end) {
 		arch_pause();
+		for (int i = 0; i < STEPS_PER_LOOK; i++)
+			__asm__ volatile("");
+	}
 }
 
 /* --- reference timers --------------------------------------------------------------------- */
