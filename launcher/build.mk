@@ -12,6 +12,12 @@ $(O)/launcher/tine: $(LAUNCHER_SOURCES) $(LAUNCHER_HEADERS) launcher/build.mk $(
 	$(Q)$(HOST_CC) $(LAUNCHER_CFLAGS) -I$(O)/gen -Ikernel -o $@.new $(LAUNCHER_SOURCES)
 	$(Q)mv $@.new $@
 
+# Loaded into the emulator, not linked with the command.
+$(O)/launcher/special_files.so: launcher/preload/special_files.c launcher/build.mk
+	@mkdir -p $(@D)
+	$(Q)$(HOST_CC) $(LAUNCHER_CFLAGS) -fPIC -shared -o $@.new $<
+	$(Q)mv $@.new $@
+
 .PHONY: launcher
-launcher: $(O)/launcher/tine
+launcher: $(O)/launcher/tine $(O)/launcher/special_files.so
 all: launcher

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -53,7 +54,7 @@ void emulator_prepare(struct emulator *emulator, const char *log)
 	const int size = SOCKET_BYTES;
 	int pair[2];
 
-	*emulator = (struct emulator){ .pid = -1 };
+	*emulator = (struct emulator){ .pid = -1, .preload = -1 };
 	prepare_log(emulator, log);
 	emulator->errors = scratch_file("tine-emulator");
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
@@ -63,6 +64,22 @@ void emulator_prepare(struct emulator *emulator, const char *log)
 	emulator->port = pair[0];
 	emulator->peer = pair[1];
 	fcntl(emulator->port, F_SETFL, O_NONBLOCK);
+}
+
+void emulator_preload(struct emulator *emulator, const char *path)
+{
+	emulator->preload = open(path, O_RDONLY | O_CLOEXEC);
+	if (emulator->preload < 0)
+		die(STATUS_FAILED, "%s: %s; run make launcher", path, strerror(errno));
+}
+
+/* By descriptor: a path with a space or a colon in it would be two to the dynamic linker. */
+static void pass_preload(int fd)
+{
+	const char *users = getenv("LD_PRELOAD");
+
+	fcntl(fd, F_SETFD, 0);
+	setenv("LD_PRELOAD", text_format("/proc/self/fd/%d %s", fd, users ? users : ""), 1);
 }
 
 _Noreturn static void emulator_main(const struct emulator *emulator, char **argv, pid_t parent)
@@ -81,6 +98,8 @@ _Noreturn static void emulator_main(const struct emulator *emulator, char **argv
 	dup2(null, STDOUT_FILENO);
 	dup2(emulator->errors, STDERR_FILENO);
 	fcntl(emulator->peer, F_SETFD, 0);
+	if (emulator->preload >= 0)
+		pass_preload(emulator->preload);
 	execvp(argv[0], argv);
 	dprintf(STDERR_FILENO, "%s: %s; install the package qemu-system-x86\n", argv[0],
 		strerror(errno));

@@ -17,10 +17,13 @@ struct emulator {
 	int log;		/* the kernel's log, to be read back */
 	const char *log_path;	/* what the emulator appends to */
 	int log_copy;		/* where the log is copied at the end, or -1 */
+	int preload;		/* a shared object to be loaded into it, or -1 */
 };
 
 /* Makes the files that the command line names. `log` is the user's file, or NULL. */
 void emulator_prepare(struct emulator *emulator, const char *log);
+/* Has the shared object at `path` loaded into it (LD_PRELOAD), before the start. */
+void emulator_preload(struct emulator *emulator, const char *path);
 void emulator_start(struct emulator *emulator, const struct strings *command);
 /* True when it has ended; never blocks. */
 bool emulator_has_ended(struct emulator *emulator);

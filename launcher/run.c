@@ -60,6 +60,9 @@ int run(const struct options *given)
 		trace_check_path(options.trace);
 	session_prepare();
 	emulator_prepare(&emulator, options.log);
+	if (options.root && options.write)
+		emulator_preload(&emulator, text_format("%s/launcher/special_files.so",
+							output_directory()));
 	machine_command(&command, &options, &kernel,
 			&(struct machine_files){ .log = emulator.log_path, .port = emulator.peer });
 	emulator_start(&emulator, &command);

@@ -147,7 +147,7 @@ int p9_file_open(struct inode *inode, struct file *file)
 		return error;
 	}
 	if (!S_ISDIR(inode->mode))
-		return 0;
+		return file_open_special(inode, file);
 	error = p9_walk(p9_client_of(inode), pi->fid, NULL, 0, &fid);
 	if (error != 0)
 		return error;

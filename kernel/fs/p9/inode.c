@@ -66,6 +66,10 @@ static bool p9_revalidate(struct dentry *dentry)
 {
 	struct p9_super *super = (struct p9_super *)dentry->super;
 
+	/* By this name the inode gets a fid that the server knows. */
+	if (dentry->inode != NULL && !S_ISDIR(dentry->inode->mode) &&
+	    __atomic_load_n(&p9_inode_of(dentry->inode)->name_lost, __ATOMIC_RELAXED))
+		return false;
 	if (super->loose || clock_ns() - dentry->time_ns < P9_FRESH_NS)
 		return true;
 	if (dentry->inode == NULL || p9_op_getattr(dentry->inode) != 0)
@@ -129,26 +133,26 @@ static int p9_op_symlink(struct inode *dir, struct dentry *dentry, const char *t
 
 static int p9_op_link(struct inode *dir, struct dentry *dentry, struct inode *target)
 {
-	return created(dir, dentry,
-		       p9_link(p9_client_of(dir), p9_inode_of(dir)->fid,
-			       p9_inode_of(target)->fid, dentry->name, dentry->name_length));
+	struct p9_inode *pi = p9_inode_of(target);
+	int error;
+
+	mutex_lock(&pi->fid_mutex);
+	error = p9_link(p9_client_of(dir), p9_inode_of(dir)->fid, pi->fid, dentry->name,
+			dentry->name_length);
+	mutex_unlock(&pi->fid_mutex);
+	error = created(dir, dentry, error);
+	/* The count of links, on which it depends whether a removed name was the last. */
+	return error == 0 ? p9_inode_refresh(target, true) : error;
 }
 
 static int remove_name(struct inode *dir, struct dentry *dentry, uint32_t flags)
 {
-	struct inode *inode = dentry->inode;
 	int error = p9_unlink(p9_client_of(dir), p9_inode_of(dir)->fid, dentry->name,
 			      dentry->name_length, flags);
 
 	if (error != 0)
 		return error;
-	spin_lock(&inode->lock);
-	if (flags != 0)
-		inode->nlink = 0;
-	else if (inode->nlink > 0)
-		inode->nlink--;
-	spin_unlock(&inode->lock);
-	inode_touch_ctime(inode);
+	p9_inode_name_removed(dentry->inode);
 	return p9_inode_refresh(dir, true);
 }
 
@@ -173,19 +177,21 @@ static int p9_op_rename(struct inode *from_dir, struct dentry *from, struct inod
 			  from->name_length, p9_inode_of(to_dir)->fid, to->name, to->name_length);
 	if (error != 0)
 		return error;
-	if (to->inode != NULL) {
-		spin_lock(&to->inode->lock);
-		if (to->inode->nlink > 0)
-			to->inode->nlink--;
-		spin_unlock(&to->inode->lock);
-	}
+	if (to->inode != NULL)
+		p9_inode_name_removed(to->inode);
 	error = p9_inode_refresh(from_dir, true);
 	return error == 0 ? p9_inode_refresh(to_dir, true) : error;
 }
 
 static int p9_op_readlink(struct inode *inode, char **out)
 {
-	return p9_readlink(p9_client_of(inode), p9_inode_of(inode)->fid, out);
+	struct p9_inode *pi = p9_inode_of(inode);
+	int error;
+
+	mutex_lock(&pi->fid_mutex);
+	error = p9_readlink(p9_client_of(inode), pi->fid, out);
+	mutex_unlock(&pi->fid_mutex);
+	return error;
 }
 
 static uint32_t setattr_valid(uint32_t valid)
@@ -214,8 +220,11 @@ static int p9_op_setattr(struct inode *inode, const struct inode_attr *attr)
 
 	if ((attr->valid & ATTR_SIZE) && inode->object != NULL)
 		error = object_sync(&pi->object, 0, UINT64_MAX);
-	if (error == 0 && s.valid != 0)
+	if (error == 0 && s.valid != 0) {
+		mutex_lock(&pi->fid_mutex);
 		error = p9_setattr(p9_client_of(inode), pi->fid, &s);
+		mutex_unlock(&pi->fid_mutex);
+	}
 	if (error != 0)
 		return error;
 	if ((attr->valid & ATTR_SIZE) && inode->object != NULL)

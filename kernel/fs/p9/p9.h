@@ -1,9 +1,12 @@
 /*
  * 9p: a directory of the host as a file system (mount type "9p", source: the device's mount tag).
  *
- * Inodes are known by the server's qid path: hard links meet in one inode. Attributes and names are
- * cached; `cache=loose` never asks again (nobody else changes the tree), otherwise they are asked
- * for after P9_FRESH_NS. Writes go through: when write(2) returns, the host has the bytes.
+ * Inodes are known by the server's qid path: hard links meet in one inode, and with it in a FIFO's
+ * pipe or a socket. The server knows a fid by the name it was walked by: when that is removed while
+ * others are left, the inode takes the fid of the next name it is met by; without a name it leaves
+ * the table, since the host may give its number to the next file. Attributes and names are cached;
+ * `cache=loose` never asks again (nobody else changes the tree), otherwise they are asked for after
+ * P9_FRESH_NS. Writes go through: when write(2) returns, the host has the bytes.
  */
 #pragma once
 
@@ -26,9 +29,10 @@ struct p9_super {
 struct p9_inode {
 	struct inode inode;
 	struct hlist_node hash_node;		/* super's lock */
-	uint32_t fid;				/* [I] walked, never opened */
-	struct mutex open_mutex;
-	uint32_t read_fid, write_fid;		/* open_mutex; P9_NO_FID: not opened yet */
+	struct mutex fid_mutex;
+	uint32_t fid;				/* walked, never opened; a directory's: [I] */
+	uint32_t read_fid, write_fid;		/* P9_NO_FID: not opened yet */
+	bool name_lost;				/* [a] fid's name is gone, until it has another */
 	uint64_t refreshed_ns;			/* [a] when the attributes were asked for */
 	struct object object;
 };
@@ -54,6 +58,8 @@ extern const struct object_ops p9_object_ops;
 
 /* The inode of a walked fid, which it takes over (also on failure: clunked). Counted. */
 must_check int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out);
+/* After a name of it was removed: one link less, and perhaps none. */
+void p9_inode_name_removed(struct inode *inode);
 void p9_inode_evict(struct inode *inode);
 /* Asks the server for the attributes when they are older than allowed (or `now`). */
 must_check int p9_inode_refresh(struct inode *inode, bool now);

@@ -60,13 +60,16 @@ static struct inode *inode_make(struct p9_super *super, uint32_t fid, const stru
 		return NULL;
 	inode_init(&pi->inode, &super->super, attr->mode);
 	pi->inode.ops = &p9_inode_ops;
-	pi->inode.file_ops = S_ISDIR(attr->mode) ? &p9_dir_ops : &p9_file_ops;
+	if (S_ISDIR(attr->mode))
+		pi->inode.file_ops = &p9_dir_ops;
+	else if (S_ISREG(attr->mode))
+		pi->inode.file_ops = &p9_file_ops;
 	pi->inode.number = attr->qid.path;
 	pi->inode.rdev = attr->rdev;
 	pi->fid = fid;
 	pi->read_fid = P9_NO_FID;
 	pi->write_fid = P9_NO_FID;
-	mutex_init(&pi->open_mutex);
+	mutex_init(&pi->fid_mutex);
 	inode_apply(pi, attr);
 	if (S_ISREG(attr->mode)) {
 		object_init(&pi->object, &p9_object_ops);
@@ -93,6 +96,26 @@ static struct inode *inode_publish(struct p9_super *super, struct inode *made)
 	return other;
 }
 
+/* Met by a name while the one of its own fid is gone: takes the fid over. False: is not so. */
+static bool inode_take_fid(struct p9_inode *pi, uint32_t fid)
+{
+	uint32_t old = fid;
+
+	if (S_ISDIR(pi->inode.mode))
+		return false;
+	mutex_lock(&pi->fid_mutex);
+	if (pi->name_lost) {
+		old = pi->fid;
+		pi->fid = fid;
+		__atomic_store_n(&pi->name_lost, false, __ATOMIC_RELAXED);
+	}
+	mutex_unlock(&pi->fid_mutex);
+	if (old == fid)
+		return false;
+	p9_clunk(p9_client_of(&pi->inode), old);
+	return true;
+}
+
 int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out)
 {
 	struct p9_attr attr;
@@ -108,7 +131,8 @@ int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out)
 			if (!S_ISREG(inode->mode))
 				inode_apply(p9_inode_of(inode), &attr);
 			*out = inode;
-			p9_clunk(super->client, fid);
+			if (!inode_take_fid(p9_inode_of(inode), fid))
+				p9_clunk(super->client, fid);
 			return 0;
 		}
 		if (inode != NULL)		/* the server reuses the number for another kind */
@@ -124,16 +148,40 @@ int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out)
 	return 0;
 }
 
-void p9_inode_evict(struct inode *inode)
+static void inode_unpublish(struct p9_inode *pi)
 {
-	struct p9_inode *pi = p9_inode_of(inode);
-	struct p9_super *super = p9_super_of(inode);
-	struct p9_client *c = super->client;
+	struct p9_super *super = p9_super_of(&pi->inode);
 
 	spin_lock(&super->lock);
 	if (hlist_is_linked(&pi->hash_node))
 		hlist_remove(&pi->hash_node);
 	spin_unlock(&super->lock);
+}
+
+void p9_inode_name_removed(struct inode *inode)
+{
+	struct p9_inode *pi = p9_inode_of(inode);
+	bool last;
+
+	spin_lock(&inode->lock);
+	if (S_ISDIR(inode->mode))
+		inode->nlink = 0;
+	else if (inode->nlink > 0)
+		inode->nlink--;
+	last = inode->nlink == 0;
+	spin_unlock(&inode->lock);
+	inode_touch_ctime(inode);
+	__atomic_store_n(&pi->name_lost, true, __ATOMIC_RELAXED);
+	if (last)
+		inode_unpublish(pi);
+}
+
+void p9_inode_evict(struct inode *inode)
+{
+	struct p9_inode *pi = p9_inode_of(inode);
+	struct p9_client *c = p9_client_of(inode);
+
+	inode_unpublish(pi);
 	if (inode->object != NULL) {
 		/* Errors were reported to whoever wrote; a mapping's late ones have no one left. */
 		int error = object_sync(&pi->object, 0, UINT64_MAX);
@@ -173,7 +221,12 @@ int p9_inode_refresh(struct inode *inode, bool now)
 
 	if (!now && (p9_super_of(inode)->loose || age < P9_FRESH_NS))
 		return 0;
+	/* By no name, there is nothing to be asked for: what is known stays. */
+	if (__atomic_load_n(&pi->name_lost, __ATOMIC_RELAXED))
+		return 0;
+	mutex_lock(&pi->fid_mutex);
 	error = p9_getattr(p9_client_of(inode), pi->fid, &attr);
+	mutex_unlock(&pi->fid_mutex);
 	if (error == 0) {
 		inode_follow_size(pi, &attr);
 		inode_apply(pi, &attr);
@@ -188,7 +241,7 @@ int p9_inode_open_fid(struct p9_inode *pi, bool for_write, uint32_t *fid)
 	uint32_t made;
 	int error = 0;
 
-	mutex_lock(&pi->open_mutex);
+	mutex_lock(&pi->fid_mutex);
 	if (*kept == P9_NO_FID) {
 		error = p9_walk(c, pi->fid, NULL, 0, &made);
 		if (error == 0) {
@@ -200,7 +253,7 @@ int p9_inode_open_fid(struct p9_inode *pi, bool for_write, uint32_t *fid)
 		}
 	}
 	*fid = *kept;
-	mutex_unlock(&pi->open_mutex);
+	mutex_unlock(&pi->fid_mutex);
 	return error;
 }
 
