@@ -226,6 +226,8 @@ static void sink_pump(struct sink *sink)
 		sink_close(sink);
 		return;
 	}
+	if (sink == &session.sinks[STREAM_TERMINAL])
+		terminal_watch(sink->ring + sink->head, (size_t)written);
 	sink->head = (sink->head + (uint32_t)written) % PROTOCOL_WINDOW;
 	sink->used -= (uint32_t)written;
 	sink->owed += (uint32_t)written;

@@ -4,8 +4,13 @@
  * Raw mode is set only when stdin is the terminal: then ^C and ^Z are bytes for the guest's pty,
  * which makes signals of them there. Otherwise the terminal stays as it is, ^C is a signal to the
  * launcher, and the launcher forwards it.
+ *
+ * A program that is ended with its machine cannot leave the alternate screen or show the cursor
+ * again; nor does one that a signal ends. What the terminal was sent is watched for such modes.
  */
 #include "terminal.h"
+
+#include "terminal_modes.h"
 
 #include <stdlib.h>
 #include <sys/ioctl.h>
@@ -15,9 +20,36 @@
 
 static struct termios saved_modes;
 static bool is_saved;
+static struct terminal_modes output_modes;
+
+static void restore_at_exit(void)
+{
+	static bool registered;
+
+	if (!registered)
+		atexit(terminal_restore);
+	registered = true;
+}
+
+void terminal_watch(const uint8_t *bytes, size_t count)
+{
+	restore_at_exit();
+	terminal_modes_watch(&output_modes, bytes, count);
+}
+
+static void undo_output_modes(void)
+{
+	char text[TERMINAL_UNDO_BYTES];
+	const size_t length = terminal_modes_undo(&output_modes, text);
+
+	/* A terminal that is gone needs nothing. */
+	if (length > 0 && write(terminal_output(), text, length) < 0)
+		return;
+}
 
 void terminal_restore(void)
 {
+	undo_output_modes();
 	if (is_saved)
 		tcsetattr(STDIN_FILENO, TCSADRAIN, &saved_modes);
 	is_saved = false;
@@ -30,13 +62,9 @@ void terminal_raw(void)
 	if (!isatty(STDIN_FILENO) || tcgetattr(STDIN_FILENO, &modes) < 0)
 		return;
 	if (!is_saved) {
-		static bool registered;
-
 		saved_modes = modes;
 		is_saved = true;
-		if (!registered)
-			atexit(terminal_restore);
-		registered = true;
+		restore_at_exit();
 	}
 	modes = saved_modes;
 	cfmakeraw(&modes);

@@ -6,9 +6,13 @@
 #include "../user/protocol.h"
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 /* Makes the terminal on stdin pass every byte through; undone by terminal_restore(), or at exit. */
 void terminal_raw(void);
+/* What terminal_output() was sent; the modes that it has left changed are undone as well. */
+void terminal_watch(const uint8_t *bytes, size_t count);
 void terminal_restore(void);
 /* The size of the terminal among our standard files; false when there is none. */
 bool terminal_size(struct protocol_winsize *size);

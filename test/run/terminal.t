@@ -83,4 +83,41 @@ $t->type("\x03");
 ok $t->expect(qr/trapped\r\n/), '^C is forwarded as a signal';
 is $t->finish, 9, 'and its handler decides';
 
+# Modes that a program leaves changed when it is ended: cut anywhere, by the machine's end as well.
+sub ended_terminal {
+	my ($say, $how, @options) = @_;
+	my $terminal = TineRun::Terminal->new(24, 80, tine_argv(@options, '--', 'sh', '-c',
+		"trap '' TERM; $say; echo rea''dy; while :; do sleep 1; done"));
+
+	$terminal->expect(qr/ready\r\n/) or return 'not ready';
+	$how->($terminal->{pid});
+	my $status = $terminal->finish;
+
+	$terminal->expect(qr/\z.^/, 0.2);	# what came with the end
+	return "$status $terminal->{seen}";
+}
+
+# Ignored by the program; the third one ends the machine.
+my $signals = sub { kill('TERM', $_[0]), select(undef, undef, undef, 0.3) for 1 .. 3 };
+my $nothing = sub { };
+my $failure = sub { kill 'KILL', split ' ', slurp("/proc/$_[0]/task/$_[0]/children") };
+
+my $in_pieces = "for piece in '\\033' '[' '?10' '49' ';100' '6h' '\\033[?2' '5l'; do "
+	. 'printf "$piece"; sleep 0.1; done';
+is ended_terminal($in_pieces, $signals), "143 \e[?1006l\e[?25h\e[?1049l", 'ended by signals: modes are undone';
+is ended_terminal($in_pieces, $nothing, '--timeout', 20), "124 \e[?1006l\e[?25h\e[?1049l"
+	. "tine: the time of 20 s was up\r\n", 'by the time limit: before what is said';
+like ended_terminal($in_pieces, $failure), qr/^125 \e\[\?1006l\e\[\?25h\e\[\?1049ltine: /, 'by a failure of the machine';
+is ended_terminal('printf "\033[?1049h\033[?25l\033[?25h\033[?1047;1049l"', $signals), '143 ',
+	'nothing is undone that the program undid';
+is ended_terminal('printf "\033[?25l\033[?1049h\033c"', $signals), '143 ', 'nor what a reset did';
+# Too large, cancelled, of another kind, in a title; and a sequence inside a control character.
+is ended_terminal('printf "\033[?4294968345h\033[?429496732125l\033[?25\030l\033[>25l\033[25l'
+	. '\033[?25\044p\033]0;?25l[?25l\007\033[?;;25;;x"', $signals), '143 ', 'hostile ones are none';
+is ended_terminal('printf "\033[?2\n5\033[?25\rl"', $signals), "143 \e[?25h", 'a newline in one is none';
+
+my $hidden = "\e[?25l\e[?1049h";
+my $r = tine_run('printf', '\033[?25l\033[?1049h');
+is $r->{out}, $hidden, 'what is no terminal gets what the program said';
+
 done_testing;
