@@ -133,7 +133,7 @@ static int prepare_files(struct clone_plan *plan)
 	return child->fdtable == NULL || child->fs == NULL ? -ENOMEM : 0;
 }
 
-static int prepare_space(struct clone_plan *plan)
+static int prepare_space(struct clone_plan *plan, const struct trap_frame *frame)
 {
 	struct task *self = task_current(), *child = plan->child;
 	struct space *space = self->thread.space;
@@ -145,6 +145,7 @@ static int prepare_space(struct clone_plan *plan)
 		error = space_fork(self->thread.space, &space);
 		if (error != 0)
 			return error;
+		space_write_ahead(self->thread.space, frame_sp(frame));
 	}
 	child->thread.space = child->space_view = space;
 	/* The alternate stack belongs to the memory; a thread in the same memory gets none. */
@@ -171,12 +172,10 @@ static struct sighand *sighand_copy(struct process *from, bool clear)
 	if (copy == NULL)
 		return NULL;
 	state = signal_lock(from);
-	memcpy(copy->actions, from->sighand->actions, sizeof(copy->actions));
+	sighand_copy_actions(copy, from->sighand);
 	signal_unlock(from, state);
-	for (int i = 0; clear && i < SIGNAL_COUNT; i++) {
-		if (copy->actions[i].handler != SIG_IGN)
-			copy->actions[i] = (struct signal_action){ .handler = SIG_DFL };
-	}
+	if (clear)
+		sighand_reset_handlers(copy);
 	return copy;
 }
 
@@ -337,7 +336,7 @@ static int prepare(struct clone_plan *plan, const struct trap_frame *frame)
 	if (error == 0)
 		error = prepare_files(plan);
 	if (error == 0)
-		error = prepare_space(plan);
+		error = prepare_space(plan, frame);
 	if (error == 0)
 		error = prepare_vfork(plan);
 	if (error == 0)

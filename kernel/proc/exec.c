@@ -308,7 +308,7 @@ static void replace_handlers(struct process *p, struct sighand *handlers) NO_LOC
 	irq_state_t state = signal_lock(p);
 	struct sighand *old = p->sighand;
 
-	memcpy(handlers->actions, old->actions, sizeof(handlers->actions));
+	sighand_copy_actions(handlers, old);
 	spin_unlock(&old->lock);
 	p->sighand = handlers;
 	spin_unlock_irqrestore(&p->lock, state);

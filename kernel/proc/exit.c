@@ -122,7 +122,7 @@ static bool parent_ignores_children(struct process *parent)
 	irq_state_t state = signal_lock(parent);
 	bool ignores;
 
-	action = &parent->sighand->actions[SIGCHLD - 1];
+	action = signal_action_locked(parent->sighand, SIGCHLD);
 	ignores = action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT) != 0;
 	signal_unlock(parent, state);
 	return ignores;
@@ -154,7 +154,7 @@ void process_notify_parent_locked(struct process *p, int signo, struct sigqueue_
 	silent = signo == 0 || signo > SIGNAL_COUNT ||
 		 (info->si_code != CLD_EXITED && info->si_code != CLD_KILLED &&
 		  info->si_code != CLD_DUMPED &&
-		  (parent->sighand->actions[SIGCHLD - 1].flags & SA_NOCLDSTOP) != 0);
+		  (signal_action_locked(parent->sighand, SIGCHLD)->flags & SA_NOCLDSTOP) != 0);
 	if (silent)
 		sigqueue_entry_free(entry);
 	else

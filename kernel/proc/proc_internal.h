@@ -81,6 +81,9 @@ void sigqueue_entry_free(struct sigqueue_entry *entry);
 must_check struct sighand *sighand_create(void);
 static inline void sighand_get(struct sighand *s) { refcount_get(&s->references); }
 void sighand_put(struct sighand *s);
+void sighand_copy_actions(struct sighand *to, const struct sighand *from);
+/* What exec and CLONE_CLEAR_SIGHAND do: ignored signals stay ignored, others have no action. */
+void sighand_reset_handlers(struct sighand *s);
 
 /* Sends with a made entry, which is consumed. `t` NULL: to the process. `force`: bypasses the
  * protection of PID 1. signal_lock held. */

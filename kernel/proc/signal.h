@@ -20,6 +20,8 @@ struct signal_action { uint64_t handler, flags, restorer, mask; };
 struct sighand {				/* shared by CLONE_SIGHAND */
 	struct refcount references;
 	struct spinlock lock;
+	uint64_t set;				/* the others have no action of their own, and
+						 * what stands in their place means nothing */
 	struct signal_action actions[SIGNAL_COUNT];
 	struct wait_queue signalfd_wait;
 };
@@ -48,6 +50,10 @@ static inline uint64_t signal_unmaskable(void)
 irq_state_t signal_lock(struct process *p);
 void signal_unlock(struct process *p, irq_state_t state);
 bool signal_is_ignored(struct process *p, int signo);
+
+/* The action for a signal, until the lock is released; and its handler back to SIG_DFL. */
+const struct signal_action *signal_action_locked(const struct sighand *s, int signo);
+void signal_reset_action_locked(struct sighand *s, int signo);
 
 /* rt_sigaction(2): action NULL only asks. -EINVAL. */
 must_check int signal_set_action(int signo, const struct signal_action *action,

@@ -168,7 +168,7 @@ void signal_force_default(int signo, bool always)
 	if (always) {
 		irq_state_t state = signal_lock(p);
 
-		p->sighand->actions[signo - 1].handler = SIG_DFL;
+		signal_reset_action_locked(p->sighand, signo);
 		signal_unlock(p, state);
 	}
 	signal_force(signo, &info);
@@ -337,9 +337,9 @@ static int take_next(struct task *task, struct abi_siginfo *info, struct signal_
 		signo = signal_take_locked(task, ~task->blocked, info);
 	*continues = p->continue_count;
 	if (signo != 0) {
-		*action = p->sighand->actions[signo - 1];
+		*action = *signal_action_locked(p->sighand, signo);
 		if (action->handler > SIG_IGN && (action->flags & SA_RESETHAND) != 0)
-			p->sighand->actions[signo - 1].handler = SIG_DFL;
+			signal_reset_action_locked(p->sighand, signo);
 	}
 	signal_recalculate_locked(task);
 	signal_unlock(p, state);
@@ -455,12 +455,13 @@ int signal_set_action(int signo, const struct signal_action *action, struct sign
 	    (action != NULL && (sigmask_of(signo) & signal_unmaskable()) != 0))
 		return -EINVAL;
 	state = signal_lock(p);
-	*old = p->sighand->actions[signo - 1];
+	*old = *signal_action_locked(p->sighand, signo);
 	if (action != NULL) {
 		struct signal_action *slot = &p->sighand->actions[signo - 1];
 
 		*slot = *action;
 		slot->mask &= ~signal_unmaskable();
+		p->sighand->set |= sigmask_of(signo);
 		if (slot->handler == SIG_IGN ||
 		    (slot->handler == SIG_DFL && signal_default_is_ignore(signo))) {
 			struct task *each;
@@ -479,14 +480,6 @@ void signal_reset_for_exec(struct process *p)
 {
 	irq_state_t state = signal_lock(p);
 
-	for (int i = 0; i < SIGNAL_COUNT; i++) {
-		struct signal_action *action = &p->sighand->actions[i];
-
-		if (action->handler != SIG_IGN)
-			action->handler = SIG_DFL;
-		action->flags = 0;
-		action->restorer = 0;
-		action->mask = 0;
-	}
+	sighand_reset_handlers(p->sighand);
 	signal_unlock(p, state);
 }

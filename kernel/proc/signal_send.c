@@ -173,14 +173,37 @@ int signal_take_locked(struct task *task, uint64_t mask, struct abi_siginfo *inf
 
 struct sighand *sighand_create(void)
 {
-	struct sighand *s = fail_point("sighand") ? NULL : slab_allocate_zeroed(sighand_cache);
+	struct sighand *s = fail_point("sighand") ? NULL : slab_allocate(sighand_cache);
 
 	if (s == NULL)
 		return NULL;
 	refcount_init(&s->references);
 	spin_init(&s->lock, RANK_SIGHAND);
 	wait_queue_init(&s->signalfd_wait);
+	s->set = 0;
 	return s;
+}
+
+void sighand_copy_actions(struct sighand *to, const struct sighand *from)
+{
+	to->set = from->set;
+	for (uint64_t set = from->set; set != 0; set &= set - 1) {
+		int i = __builtin_ctzl(set);
+
+		to->actions[i] = from->actions[i];
+	}
+}
+
+void sighand_reset_handlers(struct sighand *s)
+{
+	for (uint64_t set = s->set; set != 0; set &= set - 1) {
+		struct signal_action *action = &s->actions[__builtin_ctzl(set)];
+
+		if (action->handler == SIG_IGN)
+			*action = (struct signal_action){ .handler = SIG_IGN };
+		else
+			s->set &= ~(set & -set);
+	}
 }
 
 void sighand_put(struct sighand *s)
@@ -203,9 +226,22 @@ void signal_unlock(struct process *p, irq_state_t state) NO_LOCK_ANALYSIS
 	spin_unlock_irqrestore(&p->lock, state);
 }
 
+const struct signal_action *signal_action_locked(const struct sighand *s, int signo)
+{
+	static const struct signal_action none = { .handler = SIG_DFL };
+
+	return (s->set & sigmask_of(signo)) != 0 ? &s->actions[signo - 1] : &none;
+}
+
+void signal_reset_action_locked(struct sighand *s, int signo)
+{
+	if ((s->set & sigmask_of(signo)) != 0)
+		s->actions[signo - 1].handler = SIG_DFL;
+}
+
 static bool is_ignored_locked(struct process *p, int signo)
 {
-	uint64_t handler = p->sighand->actions[signo - 1].handler;
+	uint64_t handler = signal_action_locked(p->sighand, signo)->handler;
 
 	return handler == SIG_IGN || (handler == SIG_DFL && signal_default_is_ignore(signo));
 }
@@ -213,7 +249,7 @@ static bool is_ignored_locked(struct process *p, int signo)
 bool signal_is_ignored(struct process *p, int signo)
 {
 	irq_state_t state = signal_lock(p);
-	bool ignored = p->sighand->actions[signo - 1].handler == SIG_IGN;
+	bool ignored = signal_action_locked(p->sighand, signo)->handler == SIG_IGN;
 
 	signal_unlock(p, state);
 	return ignored;
@@ -309,7 +345,7 @@ static void act_on_sending(struct process *p, int signo)
 /* Linux: dropped when ignored and nobody may unblock it later to see it. */
 static bool is_dropped(struct process *p, struct task *t, int signo, bool force)
 {
-	uint64_t handler = p->sighand->actions[signo - 1].handler;
+	uint64_t handler = signal_action_locked(p->sighand, signo)->handler;
 	struct task *asked = t != NULL ? t : p->leader;
 
 	if (p->unkillable && !force && handler == SIG_DFL)
@@ -326,8 +362,9 @@ static bool is_certain_death(struct process *p, struct task *receiver, int signo
 {
 	if (signo == SIGKILL)
 		return true;
-	if (p->sighand->actions[signo - 1].handler != SIG_DFL || signal_default_is_ignore(signo) ||
-	    signal_default_is_stop(signo) || signal_default_is_core(signo))
+	if (signal_action_locked(p->sighand, signo)->handler != SIG_DFL ||
+	    signal_default_is_ignore(signo) || signal_default_is_stop(signo) ||
+	    signal_default_is_core(signo))
 		return false;
 	return !ptrace_is_traced(receiver) &&
 	       ((receiver->blocked | receiver->real_blocked) & sigmask_of(signo)) == 0;
@@ -484,11 +521,11 @@ void signal_force(int signo, const struct abi_siginfo *info)
 	struct process *p = task->process;
 	struct sigqueue_entry *entry = info != NULL ? sigqueue_entry_create(info) : NULL;
 	irq_state_t state = signal_lock(p);
-	struct signal_action *action = &p->sighand->actions[signo - 1];
+	const struct signal_action *action = signal_action_locked(p->sighand, signo);
 	bool blocked = (task->blocked & sigmask_of(signo)) != 0;
 
 	if (blocked || action->handler == SIG_IGN) {
-		action->handler = SIG_DFL;
+		signal_reset_action_locked(p->sighand, signo);
 		task->blocked &= ~sigmask_of(signo);
 	}
 	/* A fault that nobody handles ends even PID 1: it could only fault again. */

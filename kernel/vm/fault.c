@@ -495,6 +495,19 @@ static int fault_under_lock(struct space *space, uint64_t address, enum fault_ac
 	return fault_resolve(&f);
 }
 
+void space_write_ahead(struct space *space, uint64_t address)
+{
+	const struct area *a;
+	int si_code;
+	bool grow;
+
+	rwlock_read_lock(&space->lock);
+	a = area_tree_find(space->areas, address);
+	if (a != NULL && a->object == NULL && (a->flags & AREA_SPECIAL) == 0)
+		(void)!fault_under_lock(space, address, FAULT_WRITE, false, &si_code, &grow);
+	rwlock_read_unlock(&space->lock);
+}
+
 /* A fatal signal ended a wait: the thread will not come back to its program, whatever is said. */
 static int fault_interrupted(int *si_code)
 {

@@ -122,6 +122,11 @@ must_check int space_sync(struct space *space, uint64_t start, uint64_t end, int
  */
 must_check int space_fault(struct space *space, uint64_t address, enum fault_access access,
 			   int *si_code);
+/*
+ * After a fork: private memory at the address is made ready for the write that the program does
+ * next, where it was writable; what cannot be is left to the fault.
+ */
+void space_write_ahead(struct space *space, uint64_t address);
 /* Faults pages of [start,end) in, for writing when the area allows: MAP_POPULATE. */
 must_check int space_populate(struct space *space, uint64_t start, uint64_t end);
 

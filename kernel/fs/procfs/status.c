@@ -47,7 +47,7 @@ static void take_signals(struct snapshot *s, struct process *p, struct task *t)
 	s->shared_pending = p->shared_pending.mask;
 	s->blocked = t->blocked;
 	for (int i = 0; i < SIGNAL_COUNT; i++) {
-		uint64_t handler = p->sighand->actions[i].handler;
+		uint64_t handler = signal_action_locked(p->sighand, i + 1)->handler;
 
 		if (handler == (uint64_t)SIG_IGN)
 			s->ignored |= 1UL << i;
