@@ -68,7 +68,7 @@ void kernel_thread_returned(void) noreturn_fn;
  * given back: page tables, interrupt stacks. NULL: none. Works from mem_init() on, any context.
  */
 void *machine_page_allocate(void);
-/* An FPU area of the size arch_fpu_bytes(), 64-byte aligned, cleared; NULL: none. */
+/* An FPU area of the size arch_fpu_bytes(), 64-byte aligned, of undefined content; NULL: none. */
 void *machine_fpu_allocate(void);
 void machine_fpu_free(void *area);
 /* A kernel stack for a processor's idle thread: its lowest address; NULL: none. */

@@ -22,6 +22,6 @@ void *machine_page_allocate(void)
 	return page != NULL ? page_address(page) : NULL;
 }
 
-void *machine_fpu_allocate(void) { return slab_allocate_zeroed(fpu_cache); }
+void *machine_fpu_allocate(void) { return slab_allocate(fpu_cache); }
 void machine_fpu_free(void *area) { slab_free(fpu_cache, area); }
 void *machine_stack_allocate(void) { return kstack_allocate(); }

@@ -35,11 +35,6 @@ struct cred *cred_current(void)
 	return task_current()->cred;
 }
 
-void cred_get(struct cred *cred)
-{
-	refcount_get(&cred->references);
-}
-
 void cred_put(struct cred *cred)
 {
 	if (!refcount_put(&cred->references))

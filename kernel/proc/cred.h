@@ -21,7 +21,7 @@ struct cred {
 
 extern struct cred cred_root;			/* all capabilities */
 struct cred *cred_current(void);		/* not counted: the current task's */
-void cred_get(struct cred *cred);
+static inline void cred_get(struct cred *cred) { refcount_get(&cred->references); }
 void cred_put(struct cred *cred);
 must_check struct cred *cred_copy(const struct cred *from);	/* count 1, unpublished; NULL */
 /* Publishes as the current task's; the old one is put. Consumes the reference. */

@@ -74,7 +74,11 @@ struct sigqueue_entry {
 	bool queued;
 };
 
-void sigqueue_init(struct sigqueue *q);
+static inline void sigqueue_init(struct sigqueue *q)
+{
+	q->mask = 0;
+	list_init(&q->entries);
+}
 void sigqueue_flush(struct sigqueue *q, uint64_t mask);		/* drops what is in mask */
 struct sigqueue_entry *sigqueue_entry_create(const struct abi_siginfo *info);	/* NULL */
 void sigqueue_entry_free(struct sigqueue_entry *entry);

@@ -71,11 +71,6 @@ struct process *process_create(void)
 	return p;
 }
 
-void process_get(struct process *p)
-{
-	refcount_get(&p->references);
-}
-
 void process_put(struct process *p)
 {
 	if (!refcount_put(&p->references))
@@ -192,7 +187,6 @@ void task_free(struct task *task)
 	slab_free(task_cache, task);
 }
 
-/* thread_init() cleared what it owns: the destructor is set after it. */
 void task_set_destructor(struct task *task)
 {
 	task->thread.destroy = task_destroy;

@@ -61,12 +61,6 @@ bool signal_default_is_core(int signo)
 
 /* --- queues ----------------------------------------------------------------------------------- */
 
-void sigqueue_init(struct sigqueue *q)
-{
-	q->mask = 0;
-	list_init(&q->entries);
-}
-
 struct sigqueue_entry *sigqueue_entry_create(const struct abi_siginfo *info)
 {
 	struct sigqueue_entry *entry;

@@ -172,7 +172,7 @@ extern struct spinlock process_tree_lock;
 /* By id, counted (refcount of process / thread); NULL. */
 struct process *process_lookup(uint32_t pid);
 struct task *task_lookup(uint32_t tid);
-void process_get(struct process *p);
+static inline void process_get(struct process *p) { refcount_get(&p->references); }
 void process_put(struct process *p);
 static inline void task_put(struct task *t) { thread_put(&t->thread); }
 /* Every process in pid order from `pid` on: counted, NULL at the end. For procfs. */

@@ -41,7 +41,6 @@ int thread_init(struct thread *t, const char *name)
 
 	if (stack == NULL)
 		return -ENOMEM;
-	memset(t, 0, sizeof(*t));
 	t->stack = stack;
 	set_name(t, name);
 	refcount_init(&t->references);
@@ -59,11 +58,6 @@ void thread_fini(struct thread *t)
 	arch_thread_fini(&t->arch);
 	kstack_free(t->stack);
 	t->stack = NULL;
-}
-
-void thread_get(struct thread *t)
-{
-	refcount_get(&t->references);
 }
 
 void thread_put(struct thread *t)
@@ -93,7 +87,7 @@ struct thread *thread_create_kernel(const char *name, void (*entry)(void *), voi
 
 	if (fail_point("thread"))
 		return NULL;
-	t = kmalloc(sizeof(*t));
+	t = kzalloc(sizeof(*t));
 	if (t == NULL)
 		return NULL;
 	if (thread_init(t, name) != 0) {

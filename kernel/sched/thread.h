@@ -93,12 +93,12 @@ static inline struct thread *thread_current(void) { return cpu_current(); }
 
 /* A kernel thread: runs entry(arg) till it returns. Not started: sched_start(). NULL: no memory. */
 must_check struct thread *thread_create_kernel(const char *name, void (*entry)(void *), void *arg);
-/* Prepares the fields of an embedded thread and gives it a stack; -ENOMEM. The policy, nice,
+/* Prepares an embedded thread, all zeros, and gives it a stack; -ENOMEM. The policy, nice,
  * affinity are inherited from the current thread. */
 must_check int thread_init(struct thread *thread, const char *name);
 /* Undoes thread_init for one that never started; also the end of destroy(). */
 void thread_fini(struct thread *thread);
-void thread_get(struct thread *thread);
+static inline void thread_get(struct thread *t) { refcount_get(&t->references); }
 void thread_put(struct thread *thread);
 /* What a trace calls it: the tid; for a kernel thread, which has none, 31 bits of its address. */
 static inline uint32_t thread_trace_id(const struct thread *t)

@@ -19,12 +19,6 @@
 #include "sched/sched_internal.h"
 #include "sched/wait.h"
 
-void wait_queue_init(struct wait_queue *q)
-{
-	spin_init(&q->lock, RANK_WAIT_QUEUE);
-	list_init(&q->entries);
-}
-
 void wait_entry_init(struct wait_entry *e, wait_callback_t callback)
 {
 	list_init(&e->node);

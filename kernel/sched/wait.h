@@ -31,7 +31,11 @@ struct wait_entry {
 };
 
 #define WAIT_QUEUE_INIT(q) { SPINLOCK_INIT(RANK_WAIT_QUEUE), LIST_HEAD_INIT((q).entries) }
-void wait_queue_init(struct wait_queue *q);
+static inline void wait_queue_init(struct wait_queue *q)
+{
+	spin_init(&q->lock, RANK_WAIT_QUEUE);
+	list_init(&q->entries);
+}
 void wait_entry_init(struct wait_entry *e, wait_callback_t callback);	/* NULL: wakes the thread */
 void wait_queue_add(struct wait_queue *q, struct wait_entry *e);
 void wait_queue_add_exclusive(struct wait_queue *q, struct wait_entry *e);

@@ -38,8 +38,8 @@ static void copy_fields(const struct space *parent, struct space *child)
 	child->data_end = parent->data_end;
 	child->exe_file = parent->exe_file;
 	area_file_get(child->exe_file);
-	memcpy(child->auxv, parent->auxv, sizeof(child->auxv));
 	child->auxv_words = parent->auxv_words;
+	memcpy(child->auxv, parent->auxv, child->auxv_words * sizeof(child->auxv[0]));
 	child->dumpable = parent->dumpable;
 	child->huge_disabled = parent->huge_disabled;
 	child->peak_resident = space_root(parent)->resident;

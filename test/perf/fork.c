@@ -5,7 +5,7 @@
  *	call		the call, in the parent, which has just written every page; so its
  *			translations are in the processor, and flushing them is part of it: under
  *			emulation the larger one
- *	call-again	the call when no page was used since the last one
+ *	call-again	the call over and over, no page used between: what a preloader does
  *	whole-0		fork, a child that exits at once, wait
  * Then those after which no two pages need lie together any more (a huge page that is written while
  * it is shared is split):
@@ -28,6 +28,9 @@
 #define MANY_AREAS	10000
 #define COPY_MAX_MIB	1024
 #define FIRST_WRITES	3
+#define AGAIN_NS	500000000u
+#define AGAIN_MIN	5
+#define AGAIN_MAX	5000
 
 struct memory {
 	volatile char *at;
@@ -153,6 +156,19 @@ static void call(const char *part)
 	sample(part, end - begin, 1);
 }
 
+static void call_again(void)
+{
+	uint64_t end;
+	int n = 0;
+
+	settle();
+	end = clock_ns() + AGAIN_NS;
+	while (n < AGAIN_MIN || (n < AGAIN_MAX && clock_ns() < end)) {
+		call("call-again");
+		n++;
+	}
+}
+
 static void measure(const struct memory *memory, int copies, unsigned int usual)
 {
 	report = mmap(NULL, PAGE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -161,9 +177,9 @@ static void measure(const struct memory *memory, int copies, unsigned int usual)
 	for (unsigned int i = 0; i < samples_wanted(usual); i++) {
 		write_all(memory);
 		call("call");
-		call("call-again");
 		whole(memory, "whole-0", 0);
 	}
+	call_again();
 	for (unsigned int i = 0; i < samples_wanted(usual); i++) {
 		/* A single write, hence more of them. */
 		for (int n = 0; n < FIRST_WRITES; n++)

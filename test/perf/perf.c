@@ -35,6 +35,7 @@ static struct part *parts[PARTS_MAX];
 static unsigned int samples_option;
 static double ticks_per_ns = 1;
 static uint64_t overhead;
+static char in_instructions;
 
 unsigned int samples_wanted(unsigned int usual)
 {
@@ -97,12 +98,27 @@ static void measure_overhead(void)
 	}
 }
 
-static uint64_t clock_ns(void)
+uint64_t clock_ns(void)
 {
 	struct timespec now;
 
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+#define SETTLE_NS 250000000u
+
+void settle(void)
+{
+	const uint64_t end = clock_ns() + SETTLE_NS;
+
+	while (!in_instructions && clock_ns() < end) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(0);
+		must(pid > 0 && waitpid(pid, NULL, 0) == pid, "fork and wait");
+	}
 }
 
 static void measure_frequency(void)
@@ -145,6 +161,7 @@ static int run(const struct metric *metric)
 	pid = fork();
 	if (pid == 0) {
 		current = metric;
+		settle();
 		metric->run(metric);
 		print_parts();
 		_exit(0);
@@ -160,7 +177,6 @@ static int run(const struct metric *metric)
 int main(int argc, char **argv)
 {
 	int option, result = 0;
-	char instructions = 0;
 
 	while ((option = getopt(argc, argv, "lin:")) != -1) {
 		switch (option) {
@@ -168,7 +184,7 @@ int main(int argc, char **argv)
 			list();
 			return 0;
 		case 'i':
-			instructions = 1;
+			in_instructions = 1;
 			break;
 		case 'n':
 			samples_option = (unsigned int)strtoul(optarg, NULL, 10);
@@ -180,7 +196,7 @@ int main(int argc, char **argv)
 	for (int i = optind; i < argc; i++)
 		(void)find_metric(argv[i]);
 	measure_overhead();
-	if (!instructions)
+	if (!in_instructions)
 		measure_frequency();
 	for (int i = optind; i < argc; i++)
 		result |= run(find_metric(argv[i]));

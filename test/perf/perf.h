@@ -35,6 +35,15 @@ unsigned int samples_wanted(unsigned int usual);
  */
 void sample(const char *part, uint64_t ticks, uint64_t operations);
 
+/*
+ * Brings the emulator back to rest before time is measured: its table of translations, which each
+ * flush clears, grows with the memory that was used and shrinks at a flush after a tenth of a
+ * second in which little was. Forks flush.
+ */
+void settle(void);
+
+uint64_t clock_ns(void);
+
 /* Ends the metric with a message: it could not be measured. */
 _Noreturn void fail(const char *what);
 

@@ -181,7 +181,6 @@ int arch_thread_init_user(struct arch_thread *at, bool inherit)
 	at->fpu_cpu = CPU_MAX;
 	at->fs_base = 0;
 	at->gs_base = 0;
-	image_reset(at->fpu);
 	state = arch_irq_save();
 	cpu = cpu_arch_self();
 	if (inherit && cpu->running != NULL) {
@@ -190,6 +189,9 @@ int arch_thread_init_user(struct arch_thread *at, bool inherit)
 		at->gs_base = cpu->running->gs_base;
 		fpu_save_live();
 		memcpy(at->fpu, cpu->running->fpu, cpu_features.xsave_bytes);
+	} else {
+		memset(at->fpu, 0, cpu_features.xsave_bytes);
+		image_reset(at->fpu);
 	}
 	arch_irq_restore(state);
 	return 0;
