@@ -29,6 +29,7 @@ void kstack_free(void *stack)
 }
 
 void *kmalloc(size_t bytes) { return malloc(bytes); }
+void *kzalloc(size_t bytes) { return calloc(1, bytes); }
 void kfree(void *p) { free(p); }
 /* A machine without words, but for a test that links core/cmdline.c. */
 #define STAND_IN __attribute__((weak))

@@ -116,7 +116,6 @@ void vfs_single_check(void)
 	require(mutexes_held == 0, "a mutex is left held");
 }
 
-void wait_queue_init(struct wait_queue *q) { memset(q, 0, sizeof(*q)); }
 void wake_up(struct wait_queue *q) { (void)q; }
 void wake_up_all(struct wait_queue *q) { (void)q; }
 

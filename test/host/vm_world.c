@@ -55,7 +55,6 @@ void rwlock_write_unlock(struct rwlock *l)
 	l->state.v = 0;
 }
 
-void wait_queue_init(struct wait_queue *q) { }
 bool wait_queue_is_empty(struct wait_queue *q) { return true; }
 void wake_up_all(struct wait_queue *q) { }
 void wait_entry_init(struct wait_entry *e, wait_callback_t callback) { }
