@@ -3,9 +3,9 @@
 O ?= build
 HOST_CC ?= gcc
 LAUNCHER_CFLAGS := -std=gnu11 -D_GNU_SOURCE -O2 -g -Wall -Wextra -Werror -Wshadow
-LAUNCHER_SOURCES := $(wildcard launcher/*.c)
+LAUNCHER_SOURCES := $(wildcard launcher/*.c) kernel/lib/number.c
 LAUNCHER_HEADERS := $(wildcard launcher/*.h) user/protocol.h kernel/core/trace_format.h \
-	kernel/core/trace_events.def kernel/core/finding_kinds.def launcher/timeline.html
+	kernel/core/trace_events.def kernel/core/finding_kinds.def launcher/timeline.html kernel/lib/number.h
 
 $(O)/launcher/tine: $(LAUNCHER_SOURCES) $(LAUNCHER_HEADERS) launcher/build.mk $(O)/gen/syscall_table.inc
 	@mkdir -p $(@D)

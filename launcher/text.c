@@ -3,8 +3,8 @@
  */
 #include "text.h"
 
-#include <ctype.h>
-#include <errno.h>
+#include "lib/number.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,13 +111,9 @@ bool text_has_word(const char *words, const char *word)
 unsigned int text_number(const char *what, const char *text, unsigned int lowest,
 			 unsigned int highest)
 {
-	unsigned long value;
-	char *end;
+	uint64_t value;
 
-	errno = 0;
-	value = strtoul(text, &end, 10);
-	if (errno || end == text || *end || !isdigit((unsigned char)text[0]) || value < lowest ||
-	    value > highest)
+	if (number_parse(text, strlen(text), 10, &value) || value < lowest || value > highest)
 		die(STATUS_USAGE, "%s %s: must be a number from %u to %u", what, text, lowest,
 		    highest);
 	return (unsigned int)value;

@@ -3,9 +3,10 @@
 
 EXPLORE_CFLAGS := -std=gnu11 -O1 -g1 -D_GNU_SOURCE -pthread -Wall -Wextra -Werror -Ikernel \
 	-idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include
-EXPLORE_SOURCES := $(wildcard test/explore/*.c)
+EXPLORE_SOURCES := $(wildcard test/explore/*.c) kernel/lib/number.c
 
-$(O)/user/explore: $(EXPLORE_SOURCES) test/explore/explore.h kernel/sched/explore_abi.h test/explore/build.mk
+$(O)/user/explore: $(EXPLORE_SOURCES) test/explore/explore.h kernel/sched/explore_abi.h \
+		kernel/lib/number.h test/explore/build.mk
 	@mkdir -p $(@D)
 	$(Q)musl-gcc $(EXPLORE_CFLAGS) -static -s -o $@ $(EXPLORE_SOURCES)
 

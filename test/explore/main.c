@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 
 #include "explore.h"
+#include "lib/number.h"
 
 #define WATCH_SECONDS 1
 
@@ -207,13 +208,11 @@ static void list(void)
 	exit(0);
 }
 
-/* Also for numbers that a sign or a rest would make others of. */
 static unsigned int parse_number(const char *option, const char *text)
 {
-	char *end;
-	unsigned long value = strtoul(text, &end, 10);
+	uint64_t value;
 
-	if (text[0] < '0' || text[0] > '9' || *end != '\0' || value > UINT_MAX)
+	if (number_parse(text, strlen(text), 10, &value) != 0 || value > UINT_MAX)
 		usage("%s %s: not a number", option, text);
 	return (unsigned int)value;
 }
