@@ -236,6 +236,9 @@ void arch_pci_write(uint8_t bus, uint8_t device_function, unsigned int offset, u
 /* --- odds and ends ------------------------------------------------------------------------ */
 
 uint64_t arch_random_seed(void);		/* best entropy at hand, maybe only the time */
+/* Where a processor is; processors of one core of one package are threads of it. */
+struct arch_topology { uint32_t package, core; };
+void arch_cpu_topology(uint32_t cpu, struct arch_topology *out);
 /* Text for /proc/cpuinfo about one processor; bytes written. */
 size_t arch_cpuinfo(uint32_t cpu, char *buf, size_t n);
 uint64_t arch_hwcap(void);			/* AT_HWCAP (CPUID 1 EDX) */

@@ -497,17 +497,22 @@ size_t slab_reap(void)
 	return freed + cache_reap(&magazine_cache);
 }
 
-void slab_for_each(void (*fn)(void *arg, const char *name, size_t live, size_t size, size_t pages),
-		   void *arg)
+void slab_for_each(void (*fn)(void *arg, const struct slab_stats *stats), void *arg)
 {
 	for (struct list_head *link = caches.next; link != &caches; link = link->next) {
 		struct slab_cache *cache = list_entry(link, struct slab_cache, all_node);
+		struct slab_stats stats = {
+			.name = cache->name, .slabs = (size_t)read_once(cache->slabs),
+			.object_bytes = cache->stride, .objects_per_slab = cache->per_slab,
+			.pages_per_slab = (size_t)1 << cache->order,
+		};
 		int64_t live = 0;
 
 		for (unsigned int cpu = 0; cpu < CPU_MAX; cpu++)
 			live += read_once(cache->cpu[cpu].live);
-		fn(arg, cache->name, (size_t)live, cache->size,
-		   (size_t)read_once(cache->slabs) << cache->order);
+		/* Counted while others take and give. */
+		stats.live = live > 0 ? (size_t)live : 0;
+		fn(arg, &stats);
 	}
 }
 

@@ -20,6 +20,11 @@ must_check void *kcalloc(size_t n, size_t bytes);		/* NULL on overflow too */
 void kfree(void *p);						/* NULL is fine */
 must_check char *kstrdup(const char *s);
 
-/* Calls fn for each cache: name, objects live, object size, slab pages. For slabinfo, leaks. */
-void slab_for_each(void (*fn)(void *arg, const char *name, size_t live, size_t size, size_t pages),
-		   void *arg);
+/* What there is of a cache: for slabinfo, leaks. */
+struct slab_stats {
+	const char *name;
+	size_t live, slabs;		/* objects given out; slabs with any or none of them */
+	size_t object_bytes;		/* with what lies between two of them */
+	size_t objects_per_slab, pages_per_slab;
+};
+void slab_for_each(void (*fn)(void *arg, const struct slab_stats *stats), void *arg);

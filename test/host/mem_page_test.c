@@ -156,10 +156,10 @@ static size_t live_of(const char *wanted);
 static const char *wanted_name;
 static size_t found_live;
 
-static void look(void *arg, const char *name, size_t live, size_t size, size_t pages)
+static void look(void *arg, const struct slab_stats *stats)
 {
-	if (strcmp(name, wanted_name) == 0)
-		found_live = live;
+	if (strcmp(stats->name, wanted_name) == 0)
+		found_live = stats->live;
 }
 
 static size_t live_of(const char *wanted)

@@ -313,13 +313,14 @@ int world_write(struct space *space, uint64_t address, uint64_t value)
 /* --- counting --------------------------------------------------------------------------------- */
 
 /* Caches of vm/ only: magazines and slabs of mem/ itself come and go. */
-static void add_live(void *arg, const char *name, size_t live, size_t size, size_t pages)
+static void add_live(void *arg, const struct slab_stats *stats)
 {
 	struct world_counts *c = arg;
+	const char *name = stats->name;
 
 	if (strcmp(name, "area_node") == 0 || strcmp(name, "space") == 0 ||
 	    strcmp(name, "radix_node") == 0 || strcmp(name, "shared_memory") == 0)
-		c->slab_objects += live;
+		c->slab_objects += stats->live;
 }
 
 void world_count(struct world_counts *out)

@@ -59,6 +59,14 @@ print(subprocess.call("exit 7", shell=True))
 PYTHON
 prints('python3: multiprocessing', "500500\n", 'python3', '-c',
 	'import multiprocessing as m; print(sum(m.Pool(4).map(abs, range(-1000,0))))');
+prints('procps: slabtop, vmstat -m', "OBJS ACTIVE USE OBJ SIZE SLABS OBJ/SLAB CACHE SIZE NAME\ndentry\n"
+	. "Cache Num Total Size Pages\ndentry\n", 'bash', '-c',
+	'slabtop -o | awk "/OBJS/ { \$1 = \$1; print } \$NF == \"dentry\" { print \$NF }"; '
+	. 'vmstat -m | awk "/^Cache/ && NR == 1 { \$1 = \$1; print } \$1 == \"dentry\" { print \$1 }"');
+my $cores = smp();
+prints('util-linux: lscpu', "1 per core, $cores per socket, 1 sockets\n", 'bash', '-c',
+	q{lscpu | sed -n 's/^\(Thread\|Core\|Socket\)(s)[^:]*: *//p' | }
+	. q{xargs printf '%s per core, %s per socket, %s sockets\n'});
 prints('gcc', "compiled 6\n", 'bash', '-c', <<'SCRIPT');
 cd /tmp
 cat > p.c <<'SOURCE'

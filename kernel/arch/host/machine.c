@@ -223,6 +223,11 @@ size_t arch_vdso_image(phys_t *start) { return 0; }
 phys_t arch_vdso_data(void) { return phys(0); }
 void arch_vdso_set_wall_offset(uint64_t offset_ns) { }
 
+void arch_cpu_topology(uint32_t cpu, struct arch_topology *out)
+{
+	*out = (struct arch_topology){ .package = 0, .core = cpu };
+}
+
 size_t arch_cpuinfo(uint32_t cpu, char *buf, size_t n)
 {
 	return (size_t)snprintf(buf, n, "processor\t: %u\n", cpu);

@@ -76,21 +76,66 @@ static size_t format_flags(char *buf, size_t n)
 	return used;
 }
 
+/*
+ * Bits of an APIC id that tell the threads of a core and the processors of a package apart: CPUID
+ * leaf 11 (Intel SDM volume 2A). Without it, all are cores of one package.
+ */
+static void apic_id_bits(uint32_t *thread_bits, uint32_t *package_bits)
+{
+	*thread_bits = 0;
+	*package_bits = 31;
+	if (cpu_features.leaf_max < 11 || (cpuid(11, 0).b & 0xffff) == 0)
+		return;
+	*thread_bits = cpuid(11, 0).a & 31;
+	*package_bits = cpuid(11, 1).a & 31;
+}
+
+void arch_cpu_topology(uint32_t cpu, struct arch_topology *out)
+{
+	uint32_t id = cpu_archs[cpu].apic_id, thread_bits, package_bits;
+
+	apic_id_bits(&thread_bits, &package_bits);
+	out->package = id >> package_bits;
+	out->core = (id & ((1u << package_bits) - 1)) >> thread_bits;
+}
+
+/* The processors of this one's package, and the cores that they are of. */
+static void count_package(const struct arch_topology *mine, uint32_t *processors, uint32_t *cores)
+{
+	uint64_t seen = 0;
+
+	*processors = *cores = 0;
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+		struct arch_topology other;
+
+		arch_cpu_topology(cpu, &other);
+		if (other.package != mine->package)
+			continue;
+		++*processors;
+		*cores += (seen >> (other.core & 63) & 1) == 0;
+		seen |= 1ULL << (other.core & 63);
+	}
+}
+
 size_t arch_cpuinfo(uint32_t cpu, char *buf, size_t n)
 {
 	const struct cpu_features *f = &cpu_features;
 	uint64_t khz = tsc_scale.mult != 0 ? (1000000ULL << 32) / tsc_scale.mult : 0;
+	struct arch_topology place;
+	uint32_t siblings, cores;
 	size_t used;
 
+	arch_cpu_topology(cpu, &place);
+	count_package(&place, &siblings, &cores);
 	used = format_stored(buf, n,
 		"processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
 		"model name\t: %s\nstepping\t: %u\ncpu MHz\t\t: %llu.%03llu\n"
-		"physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n"
+		"physical id\t: %u\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n"
 		"apicid\t\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: %u\n"
 		"wp\t\t: yes\n"
 		"flags\t\t:", cpu, f->vendor, f->family, f->model, f->brand, f->stepping,
-		(unsigned long long)khz / 1000, (unsigned long long)khz % 1000, cpu_count, cpu,
-		cpu_count, cpu_archs[cpu].apic_id, f->leaf_max);
+		(unsigned long long)khz / 1000, (unsigned long long)khz % 1000, place.package,
+		siblings, place.core, cores, cpu_archs[cpu].apic_id, f->leaf_max);
 	used += format_flags(buf + used, n - used);
 	used += format_stored(buf + used, n - used,
 		"\nbogomips\t: %llu.%02llu\nclflush size\t: 64\ncache_alignment\t: 64\n"

@@ -20,11 +20,11 @@
 /* Of the range for local use (Documentation/admin-guide/devices.txt). */
 #define EXPLORE_MAJOR 60
 
-static void count_objects(void *arg, const char *name, size_t live, size_t size, size_t pages)
+static void count_objects(void *arg, const struct slab_stats *stats)
 {
 	struct explore_counts *counts = arg;
 
-	counts->objects += live;
+	counts->objects += stats->live;
 }
 
 static void counts_take(struct explore_counts *counts)

@@ -430,11 +430,11 @@ static int show_fdinfo(struct text *out, const struct proc_subject *s)
 static const struct proc_entry fd_entry = {
 	.mode = S_IFLNK | 0700, .follow = follow_fd, .needs_access = true,
 };
-static const struct proc_dynamic fd_dynamic = { find_fd, next_fd, &fd_entry };
+static const struct proc_dynamic fd_dynamic = { find_fd, next_fd, &fd_entry, NULL };
 static const struct proc_entry fdinfo_entry = {
 	.mode = S_IFREG | 0444, .show = show_fdinfo, .needs_access = true,
 };
-static const struct proc_dynamic fdinfo_dynamic = { find_fd, next_fd, &fdinfo_entry };
+static const struct proc_dynamic fdinfo_dynamic = { find_fd, next_fd, &fdinfo_entry, NULL };
 
 /* --- tasks of the process --------------------------------------------------------------------- */
 
@@ -469,7 +469,7 @@ static int64_t next_task(const struct proc_subject *dir, uint64_t from)
 	return id;
 }
 
-static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_tid_entry };
+static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_tid_entry, NULL };
 
 /* --- the tables ------------------------------------------------------------------------------- */
 

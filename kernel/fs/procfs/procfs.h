@@ -27,6 +27,7 @@ struct proc_dynamic {
 	/* The first id >= from, -1: none. */
 	int64_t (*next)(const struct proc_subject *dir, uint64_t from);
 	const struct proc_entry *entry;	/* what each of them is */
+	const char *prefix;		/* of the names in a listing, before the id */
 };
 
 struct proc_entry {

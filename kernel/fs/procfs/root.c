@@ -63,21 +63,30 @@ static int show_meminfo(struct text *out, const struct proc_subject *s)
 	return 0;
 }
 
-static void put_cache(void *arg, const char *name, size_t live, size_t size, size_t pages)
+/* As Linux's SLUB: no tunables, and every slab counts as one in use. */
+static void put_cache(void *arg, const struct slab_stats *c)
 {
-	text_printf(arg, "%-20s %8zu %8zu %8zu %8zu\n", name, live, size, pages, live * size);
+	const size_t all = c->slabs * c->objects_per_slab;
+
+	text_printf(arg, "%-17s %6zu %6zu %6zu %4zu %4zu : tunables    0    0    0 : "
+			 "slabdata %6zu %6zu      0\n",
+		    c->name, c->live < all ? c->live : all, all, c->object_bytes,
+		    c->objects_per_slab, c->pages_per_slab, c->slabs, c->slabs);
 }
 
 static int show_slabinfo(struct text *out, const struct proc_subject *s)
 {
-	text_printf(out, "# name                   live    bytes    pages  in use\n");
+	text_printf(out, "slabinfo - version: 2.1\n# name            <active_objs> <num_objs> "
+			 "<objsize> <objperslab> <pagesperslab> : tunables <limit> <batchcount> "
+			 "<sharedfactor> : slabdata <active_slabs> <num_slabs> <sharedavail>\n");
 	slab_for_each(put_cache, out);
 	return 0;
 }
 
-static void put_leak_line(void *arg, const char *name, size_t live, size_t size, size_t pages)
+static void put_leak_line(void *arg, const struct slab_stats *c)
 {
-	text_printf(arg, "objects %s %zu\npages %s %zu\n", name, live, name, pages);
+	text_printf(arg, "objects %s %zu\npages %s %zu\n", c->name, c->live, c->name,
+		    c->slabs * c->pages_per_slab);
 }
 
 /* What tests compare before and after. */
@@ -411,7 +420,9 @@ static int64_t next_process(const struct proc_subject *dir, uint64_t from)
 	return id;
 }
 
-static const struct proc_dynamic process_dynamic = { find_process, next_process, &proc_pid_entry };
+static const struct proc_dynamic process_dynamic = {
+	find_process, next_process, &proc_pid_entry, NULL,
+};
 
 #define R (S_IFREG | 0444)
 

@@ -441,7 +441,9 @@ static int proc_getdents(struct file *file, struct dir_context *ctx)
 	while (dynamic != NULL &&
 	       (id = dynamic->next(&pi->subject, (uint64_t)file->pos - DYNAMIC_POS)) >= 0) {
 		char name[24];
-		size_t length = format_string(name, sizeof(name), "%lld", (long long)id);
+		size_t length = format_string(name, sizeof(name), "%s%lld",
+					      dynamic->prefix != NULL ? dynamic->prefix : "",
+					      (long long)id);
 		uint8_t type = S_ISDIR(dynamic->entry->mode) ? DT_DIR : DT_LNK;
 
 		if (S_ISREG(dynamic->entry->mode))

@@ -1,11 +1,10 @@
 /*
- * The table of /sys: processors (what sysconf and nproc read), memory settings, empty classes.
+ * The table of /sys: processors (cpu.c), memory settings, empty classes.
  */
-#include "fs/sysfs/sysfs.h"
+#include "fs/sysfs/sysfs_internal.h"
 
 #include "abi/errno.h"
-#include "core/percpu.h"
-#include "fs/procfs/procfs.h"
+#include "fs/sysfs/sysfs.h"
 #include "lib/string.h"
 #include "vfs/mount.h"
 #include "vm/space.h"
@@ -14,33 +13,6 @@
 #define R (S_IFREG | 0444)
 #define RW (S_IFREG | 0644)
 #define DIR (S_IFDIR | 0755)
-
-static int show_cpu_range(struct text *out, const struct proc_subject *s)
-{
-	if (cpu_count > 1)
-		text_printf(out, "0-%u\n", cpu_count - 1);
-	else
-		text_printf(out, "0\n");
-	return 0;
-}
-
-static int show_newline(struct text *out, const struct proc_subject *s)
-{
-	text_putc(out, '\n');
-	return 0;
-}
-
-static int show_one(struct text *out, const struct proc_subject *s)
-{
-	text_printf(out, "1\n");
-	return 0;
-}
-
-static int show_kernel_max(struct text *out, const struct proc_subject *s)
-{
-	text_printf(out, "%u\n", CPU_MAX - 1);
-	return 0;
-}
 
 static const char *const huge_modes[] = {
 	[HUGE_ALWAYS] = "always", [HUGE_MADVISE] = "madvise", [HUGE_NEVER] = "never",
@@ -74,41 +46,9 @@ static int show_huge_bytes(struct text *out, const struct proc_subject *s)
 	return 0;
 }
 
-/* cpuN: the number is kept in the subject's descriptor field. */
-static bool find_cpu(struct proc_subject *subject, const char *name, size_t length)
-{
-	uint32_t cpu;
-
-	if (length < 4 || strncmp(name, "cpu", 3) != 0 ||
-	    !proc_parse_id(name + 3, length - 3, &cpu) || cpu >= cpu_count)
-		return false;
-	subject->fd = (int)cpu;
-	return true;
-}
-
-static int64_t no_listing(const struct proc_subject *dir, uint64_t from)
-{
-	return -1;
-}
-
-static const struct proc_entry cpu_children[] = {
-	{ .name = "online", .mode = R, .show = show_one }, { .name = NULL },
-};
-static const struct proc_entry one_cpu_entry = { .mode = DIR, .children = cpu_children };
-static const struct proc_dynamic cpu_dynamic = { find_cpu, no_listing, &one_cpu_entry };
-
-static const struct proc_entry all_cpus[] = {
-	{ .name = "isolated", .mode = R, .show = show_newline },
-	{ .name = "kernel_max", .mode = R, .show = show_kernel_max },
-	{ .name = "offline", .mode = R, .show = show_newline },
-	{ .name = "online", .mode = R, .show = show_cpu_range },
-	{ .name = "possible", .mode = R, .show = show_cpu_range },
-	{ .name = "present", .mode = R, .show = show_cpu_range },
-	{ .name = NULL },
-};
-
 static const struct proc_entry system_children[] = {
-	{ .name = "cpu", .mode = DIR, .children = all_cpus, .dynamic = &cpu_dynamic },
+	{ .name = "cpu", .mode = DIR, .children = sysfs_cpus,
+	  .dynamic = &sysfs_cpu_dynamic },
 	{ .name = NULL },
 };
 
