@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -116,9 +117,19 @@ static void fill_standard_files(void)
 		close(fd);
 }
 
+/* What we print ourselves is written as late as now; a program's output never goes this way. */
+static void finish_output(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return;
+	complain("write: %s", strerror(errno));
+	_exit(STATUS_FAILED);
+}
+
 int main(int argc, char **argv)
 {
 	fill_standard_files();
+	atexit(finish_output);
 	if (argc < 2)
 		return verb_default();
 	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {

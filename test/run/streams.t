@@ -60,6 +60,13 @@ for (['true', 0, ''], ['echo lost', 125, "tine: write: Bad file descriptor\n"], 
 	is slurp(work_dir() . '/closed'), $said, "stdout closed: what $script says";
 }
 
+# So with what the command says itself.
+for my $words ('--help', 'run --help', 'run --dry-run -- true') {
+	system "@{[TineRun::command()]} $words >&- 2> @{[work_dir()]}/closed";
+	is $? >> 8, 125, "stdout closed: status of $words";
+	is slurp(work_dir() . '/closed'), "tine: write: Bad file descriptor\n", "stdout closed: what $words says";
+}
+
 # A program that does not read its stdin: the launcher must not read all of it ahead.
 my $pid = fork // die;
 if ($pid == 0) {
