@@ -105,6 +105,37 @@ SKIP: {
 	}
 }
 
+# The guest has seen all of it and holds some open; then the host gives the names to others.
+SKIP: {
+	skip 'Linux is told to keep what it has read', 1 if is_linux;
+	my $own = "$dir/hosts";
+	mkdir $_ or die "$_: $!" for $own, "$own/folder";
+	spew("$own/$_", "$_\n") for qw(replaced seen kind folder/in);
+	POSIX::mkfifo("$own/fifo", 0600);
+	symlink 'before', "$own/link";
+	my $pid = fork // die;
+	if ($pid == 0) {
+		for (1 .. 600) {
+			last if -e "$own/opened";
+			select undef, undef, undef, 0.05;
+		}
+		spew("$own/new", "another one\n");
+		unlink "$own/kind", "$own/fifo", "$own/link";
+		mkdir "$own/kind";
+		spew("$own/$_", "made\n") for 'kind/in', 'fifo';
+		symlink 'after', "$own/link";
+		rename "$own/$_->[0]", "$own/$_->[1]" or die for [ 'new', 'replaced' ], [ 'seen', 'moved' ], [ 'folder', 'other' ];
+		spew("$own/changed", '');
+		exit 0;
+	}
+	$r = in_root(['--rw'], 'sh', '-c', 'cd /hosts; exec 3< replaced; cat replaced kind folder/in > /dev/null; ls -l > /dev/null; '
+		. ': > opened; while ! [ -e changed ]; do sleep 0.1; done; cat moved other/in; sleep 1.5; '
+		. '[ -p fifo ] || cat fifo; cat replaced kind/in; stat -c %N link; cat seen folder/in; cat <&3');
+	waitpid $pid, 0;
+	is $r->{out}, "seen\nfolder/in\nmade\nanother one\nmade\n'link' -> 'after'\nreplaced\n",
+		'--rw: names that the host gave to others';
+}
+
 mkdir work_dir() . '/empty';
 $r = tine(tine_argv('--root', work_dir() . '/empty', '--', 'sh'));
 is $r->{status}, 127, 'an empty root has no shell';

@@ -33,6 +33,7 @@ static int bind_name(struct inode *dir, struct dentry *dentry)
 	if (error != 0)
 		return error;
 	dentry->time_ns = clock_ns();
+	__atomic_store_n(&p9_inode_of(inode)->name, dentry, __ATOMIC_RELAXED);
 	dentry_instantiate(dentry, inode);
 	return 0;
 }
@@ -62,17 +63,25 @@ static int p9_op_getattr(struct inode *inode)
 	return error;
 }
 
+/* What the server says of its fid, it says of the one name that this was walked by. */
+static bool fid_is_by_name(const struct dentry *dentry)
+{
+	return S_ISDIR(dentry->inode->mode) ||
+	       __atomic_load_n(&p9_inode_of(dentry->inode)->name, __ATOMIC_RELAXED) == dentry;
+}
+
 static bool p9_revalidate(struct dentry *dentry)
 {
 	struct p9_super *super = (struct p9_super *)dentry->super;
 
 	/* By this name the inode gets a fid that the server knows. */
-	if (dentry->inode != NULL && !S_ISDIR(dentry->inode->mode) &&
-	    __atomic_load_n(&p9_inode_of(dentry->inode)->name_lost, __ATOMIC_RELAXED))
+	if (dentry->inode != NULL && p9_inode_has_lost_name(dentry->inode))
 		return false;
 	if (super->loose || clock_ns() - dentry->time_ns < P9_FRESH_NS)
 		return true;
-	if (dentry->inode == NULL || p9_op_getattr(dentry->inode) != 0)
+	if (dentry->inode == NULL || !fid_is_by_name(dentry) ||
+	    p9_op_getattr(dentry->inode) != 0 ||
+	    p9_inode_has_lost_name(dentry->inode))
 		return false;
 	dentry->time_ns = clock_ns();
 	return true;

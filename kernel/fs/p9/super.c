@@ -96,56 +96,19 @@ static struct inode *inode_publish(struct p9_super *super, struct inode *made)
 	return other;
 }
 
-/* Met by a name while the one of its own fid is gone: takes the fid over. False: is not so. */
-static bool inode_take_fid(struct p9_inode *pi, uint32_t fid)
+/* Met by a name: of its own fid's the host may have made something else. Consumes the fid. */
+static void inode_take_fid(struct p9_inode *pi, uint32_t fid)
 {
 	uint32_t old = fid;
 
-	if (S_ISDIR(pi->inode.mode))
-		return false;
-	mutex_lock(&pi->fid_mutex);
-	if (pi->name_lost) {
+	if (!S_ISDIR(pi->inode.mode)) {
+		mutex_lock(&pi->fid_mutex);
 		old = pi->fid;
 		pi->fid = fid;
 		__atomic_store_n(&pi->name_lost, false, __ATOMIC_RELAXED);
+		mutex_unlock(&pi->fid_mutex);
 	}
-	mutex_unlock(&pi->fid_mutex);
-	if (old == fid)
-		return false;
 	p9_clunk(p9_client_of(&pi->inode), old);
-	return true;
-}
-
-int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out)
-{
-	struct p9_attr attr;
-	struct inode *inode;
-	int error = p9_getattr(super->client, fid, &attr);
-
-	if (error == 0) {
-		spin_lock(&super->lock);
-		inode = inode_find(super, attr.qid.path);
-		spin_unlock(&super->lock);
-		if (inode != NULL && ((inode->mode ^ attr.mode) & S_IFMT) == 0) {
-			/* A file's size may have changed: p9_inode_refresh() sees to its pages. */
-			if (!S_ISREG(inode->mode))
-				inode_apply(p9_inode_of(inode), &attr);
-			*out = inode;
-			if (!inode_take_fid(p9_inode_of(inode), fid))
-				p9_clunk(super->client, fid);
-			return 0;
-		}
-		if (inode != NULL)		/* the server reuses the number for another kind */
-			inode_put(inode);
-		inode = inode_make(super, fid, &attr);
-		error = inode != NULL ? 0 : -ENOMEM;
-	}
-	if (error != 0) {
-		p9_clunk(super->client, fid);
-		return error;
-	}
-	*out = inode_publish(super, inode);
-	return 0;
 }
 
 static void inode_unpublish(struct p9_inode *pi)
@@ -156,6 +119,57 @@ static void inode_unpublish(struct p9_inode *pi)
 	if (hlist_is_linked(&pi->hash_node))
 		hlist_remove(&pi->hash_node);
 	spin_unlock(&super->lock);
+}
+
+/* A folder keeps its fid: after the host moved it, its fid leads nowhere. */
+static bool dir_is_lost(struct inode *inode)
+{
+	return S_ISDIR(inode->mode) && (p9_inode_refresh(inode, true) != 0 ||
+					p9_inode_has_lost_name(inode));
+}
+
+/* The known inode of what the server answered about, counted; NULL: none. One that is it no more
+ * (the number was given to another kind) leaves the table. */
+static struct inode *inode_meet(struct p9_super *super, const struct p9_attr *attr)
+{
+	struct inode *inode;
+
+	spin_lock(&super->lock);
+	inode = inode_find(super, attr->qid.path);
+	spin_unlock(&super->lock);
+	if (inode == NULL ||
+	    (((inode->mode ^ attr->mode) & S_IFMT) == 0 && !dir_is_lost(inode)))
+		return inode;
+	inode_unpublish(p9_inode_of(inode));
+	inode_put(inode);
+	return NULL;
+}
+
+int p9_inode_get(struct p9_super *super, uint32_t fid, struct inode **out)
+{
+	struct p9_attr attr;
+	struct inode *inode;
+	int error = p9_getattr(super->client, fid, &attr);
+
+	if (error == 0) {
+		inode = inode_meet(super, &attr);
+		if (inode != NULL) {
+			/* A file's size may have changed: p9_inode_refresh() sees to its pages. */
+			if (!S_ISREG(inode->mode))
+				inode_apply(p9_inode_of(inode), &attr);
+			*out = inode;
+			inode_take_fid(p9_inode_of(inode), fid);
+			return 0;
+		}
+		inode = inode_make(super, fid, &attr);
+		error = inode != NULL ? 0 : -ENOMEM;
+	}
+	if (error != 0) {
+		p9_clunk(super->client, fid);
+		return error;
+	}
+	*out = inode_publish(super, inode);
+	return 0;
 }
 
 void p9_inode_name_removed(struct inode *inode)
@@ -212,6 +226,11 @@ static void inode_follow_size(struct p9_inode *pi, const struct p9_attr *attr)
 		object_follow_store(&pi->object, attr->size);
 }
 
+static bool is_of(const struct inode *inode, const struct p9_attr *attr)
+{
+	return attr->qid.path == inode->number && ((attr->mode ^ inode->mode) & S_IFMT) == 0;
+}
+
 int p9_inode_refresh(struct inode *inode, bool now)
 {
 	struct p9_inode *pi = p9_inode_of(inode);
@@ -222,11 +241,18 @@ int p9_inode_refresh(struct inode *inode, bool now)
 	if (!now && (p9_super_of(inode)->loose || age < P9_FRESH_NS))
 		return 0;
 	/* By no name, there is nothing to be asked for: what is known stays. */
-	if (__atomic_load_n(&pi->name_lost, __ATOMIC_RELAXED))
+	if (p9_inode_has_lost_name(inode))
 		return 0;
 	mutex_lock(&pi->fid_mutex);
 	error = p9_getattr(p9_client_of(inode), pi->fid, &attr);
+	/* The host took the name away, or gave it to another: no attributes of this one. */
+	if (error == -ENOENT || (error == 0 && !is_of(inode, &attr))) {
+		__atomic_store_n(&pi->name_lost, true, __ATOMIC_RELAXED);
+		error = -ENOENT;
+	}
 	mutex_unlock(&pi->fid_mutex);
+	if (error == -ENOENT)
+		return 0;
 	if (error == 0) {
 		inode_follow_size(pi, &attr);
 		inode_apply(pi, &attr);
