@@ -154,6 +154,53 @@ TEST("what is read from the held files of a process that has ended, and of one t
 	check_held(fds, true);
 }
 
+static void check_mounts_are_there(int fd)
+{
+	CHECK(strstr(text_at(fd, 0), "/proc") != NULL);
+}
+
+/* The child's root becomes a folder below which nothing is mounted. */
+static void look_at_mounts(const char *name)
+{
+	int go[2], there[2], before, after, proc = CHECK_OK(open("/proc", O_RDONLY));
+	char path[64], c;
+	siginfo_t info;
+	pid_t child;
+
+	CHECK_OK(pipe(go));
+	CHECK_OK(pipe(there));
+	child = guest_fork();
+	if (child == 0) {
+		CHECK_EQ(read(go[0], &c, 1), 1);
+		CHECK_OK(chroot("jail"));
+		snprintf(path, sizeof path, "%d/%s", getppid(), name);
+		check_mounts_are_there(CHECK_OK(openat(proc, path, O_RDONLY)));
+		CHECK_EQ(write(there[1], "x", 1), 1);
+		pause();
+	}
+	CHECK_OK(close(there[1]));
+	snprintf(path, sizeof path, "/proc/%d/%s", child, name);
+	before = CHECK_OK(open(path, O_RDONLY));
+	CHECK_EQ(write(go[1], "x", 1), 1);
+	CHECK_EQ(read(there[0], &c, 1), 1);
+	after = CHECK_OK(open(path, O_RDONLY));
+	check_mounts_are_there(before);
+	CHECK_EQ(pread(after, text, sizeof text, 0), 0);
+	CHECK_OK(kill(child, SIGKILL));
+	CHECK_OK(waitid(P_PID, child, &info, WEXITED | WNOWAIT));
+	CHECK_ERRNO(open(path, O_RDONLY), EINVAL);
+	check_mounts_are_there(before);
+	CHECK_EQ(waitpid(child, NULL, 0), child);
+}
+
+TEST("do mounts and mountinfo show what the process sees from its root at the open, whoever reads?")
+{
+	guest_scratch();
+	CHECK_OK(mkdir("jail", 0755));
+	look_at_mounts("mounts");
+	look_at_mounts("mountinfo");
+}
+
 /* As another user, of a child that then becomes secret. */
 static void look_at_secret_child(void)
 {

@@ -326,6 +326,11 @@ static int follow_fs(const struct proc_subject *s, bool root, struct path *out)
 	return 0;
 }
 
+int proc_subject_hold_root(struct proc_subject *s)
+{
+	return follow_fs(s, true, &s->root) == 0 ? 0 : -EINVAL;
+}
+
 static int follow_cwd(const struct proc_subject *s, struct path *out)
 {
 	return follow_fs(s, false, out);
@@ -502,8 +507,8 @@ static const struct proc_dynamic task_dynamic = { find_task, next_task, &proc_ti
 	  .of_space = true },                                                                     \
 	{ .name = "mem", .mode = S_IFREG | 0600, .file_ops = &proc_mem_file_ops,                  \
 	  .open = proc_mem_open, .needs_access = true },                                          \
-	{ .name = "mountinfo", .mode = R, .show = proc_show_mountinfo },                          \
-	{ .name = "mounts", .mode = R, .show = proc_show_mounts },                                \
+	{ .name = "mountinfo", .mode = R, .show = proc_show_mountinfo, .of_root = true },         \
+	{ .name = "mounts", .mode = R, .show = proc_show_mounts, .of_root = true },               \
 	{ .name = "oom_score", .mode = R, .show = show_oom_score },                               \
 	{ .name = "oom_score_adj", .mode = RW, .show = show_oom_score_adj,                        \
 	  .write = write_oom_score_adj },                                                         \
@@ -525,7 +530,7 @@ static const struct proc_entry tid_children[] = { TASK_ENTRIES, { .name = NULL }
 
 static const struct proc_entry pid_children[] = {
 	TASK_ENTRIES,
-	{ .name = "mountstats", .mode = OWN, .show = proc_show_mountstats },
+	{ .name = "mountstats", .mode = OWN, .show = proc_show_mountstats, .of_root = true },
 	{ .name = "task", .mode = S_IFDIR | 0555, .dynamic = &task_dynamic },
 	{ .name = NULL },
 };

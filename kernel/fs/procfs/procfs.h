@@ -16,6 +16,7 @@ struct proc_subject {
 	int fd;				/* below fd/ and fdinfo/ */
 	uint64_t start_ns;		/* of the process: another one with this pid differs */
 	struct space *space;		/* of an open file that is of one (of_space), held; NULL */
+	struct path root;		/* the same, counted (of_root) */
 };
 
 struct proc_entry;
@@ -43,6 +44,7 @@ struct proc_entry {
 	const struct proc_dynamic *dynamic;
 	bool needs_access;		/* only for those who may trace the process */
 	bool of_space;			/* its open file is of one space */
+	bool of_root;			/* and of the root that the task had then */
 };
 
 struct proc_inode {
@@ -75,6 +77,8 @@ struct space *proc_subject_space(const struct proc_subject *s);
  * held, its memory is not kept; NULL: a kernel thread or gone.
  */
 must_check int proc_subject_hold_space(struct proc_subject *s);
+/* Fills s->root, counted; -EINVAL: the task is gone, or a zombie. */
+must_check int proc_subject_hold_root(struct proc_subject *s);
 /* That space, counted, if its memory is there still; NULL. */
 struct space *proc_subject_held_space(const struct proc_subject *s);
 /* The subject's descriptor table, counted; NULL. */

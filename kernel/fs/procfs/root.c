@@ -354,10 +354,10 @@ static void put_mount(void *arg, const struct mount *mount)
 	text_printf(l->out, " 0 0\n");
 }
 
-static int show_mount_table(struct text *out, bool info)
+static int show_mount_table(struct text *out, const struct proc_subject *s, bool info)
 {
 	struct mount_listing l = {
-		.out = out, .root = &task_current()->fs->root, .info = info,
+		.out = out, .root = &s->root, .info = info,
 		.buffer = kmalloc(PATH_MAX_BYTES),
 	};
 
@@ -370,17 +370,17 @@ static int show_mount_table(struct text *out, bool info)
 
 int proc_show_mounts(struct text *out, const struct proc_subject *s)
 {
-	return show_mount_table(out, false);
+	return show_mount_table(out, s, false);
 }
 
 int proc_show_mountinfo(struct text *out, const struct proc_subject *s)
 {
-	return show_mount_table(out, true);
+	return show_mount_table(out, s, true);
 }
 
 int proc_show_mountstats(struct text *out, const struct proc_subject *s)
 {
-	return show_mount_table(out, false);
+	return show_mount_table(out, s, false);
 }
 
 /* --- processes -------------------------------------------------------------------------------- */

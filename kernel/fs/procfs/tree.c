@@ -339,6 +339,8 @@ static int text_open(const struct proc_inode *pi, struct file *file)
 	text_file_init(&pf->text, entry_make, pf);
 	if (pf->entry->of_space)
 		error = proc_subject_hold_space(&pf->subject);
+	else if (pf->entry->of_root)
+		error = proc_subject_hold_root(&pf->subject);
 	if (error != 0)
 		kfree(pf);
 	else
@@ -396,6 +398,8 @@ static void proc_release(struct file *file)
 	text_file_fini(&pf->text);
 	if (pf->subject.space != NULL)
 		space_release(pf->subject.space);
+	if (pf->entry->of_root)
+		path_put(&pf->subject.root);
 	kfree(pf);
 }
 
