@@ -147,6 +147,9 @@ ABI_SIZE(abi_statfs, 120);
 ABI_OFFSET(abi_statfs, f_fsid, 56);
 ABI_OFFSET(abi_statfs, f_flags, 80);
 
+/* statfs f_flags: beside this one, those of mount() */
+#define ST_RELATIME 0x1000
+
 /* statfs f_type */
 #define TMPFS_MAGIC 0x1021994
 #define PROC_SUPER_MAGIC 0x9fa0

@@ -479,6 +479,15 @@ long sys_fallocate(uint64_t fd, uint64_t mode, uint64_t offset, uint64_t bytes)
 
 /* --- statfs ----------------------------------------------------------------------------------- */
 
+/* ST_RELATIME is the one flag of a mount that has another number here than mount() gives it. */
+static int64_t statfs_flags(uint32_t mount_flags)
+{
+	int64_t flags = mount_flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC | MS_NOATIME |
+				       MS_NODIRATIME);
+
+	return mount_flags & MS_NOATIME ? flags : flags | ST_RELATIME;
+}
+
 static long statfs_path(const struct path *path, uint64_t to)
 {
 	struct abi_statfs s;
@@ -486,7 +495,7 @@ static long statfs_path(const struct path *path, uint64_t to)
 
 	if (error != 0)
 		return error;
-	s.f_flags |= path->mount->flags & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC);
+	s.f_flags |= statfs_flags(path->mount->flags);
 	return copy_to_user(user_addr(to), &s, sizeof(s));
 }
 

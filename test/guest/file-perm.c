@@ -327,6 +327,24 @@ TEST("does a full tmpfs give ENOSPC, a short write first, and space back after r
 	CHECK_OK(umount("m"));
 }
 
+TEST("does statfs tell how the mount was made, relatime and noatime too?")
+{
+	const unsigned long long how = ST_RDONLY | ST_NOSUID | ST_NODEV | ST_NOEXEC | ST_NOATIME |
+				       ST_RELATIME;
+	struct statfs fs;
+
+	guest_scratch();
+	own_mounts();
+	CHECK_OK(mkdir("m", 0755));
+	CHECK_OK(mount("none", "m", "tmpfs", MS_NOSUID | MS_NODEV, NULL));
+	CHECK_OK(statfs("m", &fs));
+	CHECK_EQ(fs.f_flags & how, ST_NOSUID | ST_NODEV | ST_RELATIME);
+	CHECK_OK(mount("none", "m", NULL, MS_REMOUNT | MS_RDONLY | MS_NOEXEC | MS_NOATIME, NULL));
+	CHECK_OK(statfs("m", &fs));
+	CHECK_EQ(fs.f_flags & how, ST_RDONLY | ST_NOEXEC | ST_NOATIME);
+	CHECK_OK(umount("m"));
+}
+
 TEST("does chroot confine lookup, .. included, and getcwd tell?")
 {
 	struct stat inside, root;
