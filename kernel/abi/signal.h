@@ -63,13 +63,16 @@ typedef uint64_t abi_sigset_t;
 #define SA_NOCLDSTOP 0x1
 #define SA_NOCLDWAIT 0x2
 #define SA_SIGINFO 0x4
-#define SA_UNSUPPORTED 0x400
 #define SA_EXPOSE_TAGBITS 0x800
 #define SA_RESTORER 0x4000000
 #define SA_ONSTACK 0x8000000
 #define SA_RESTART 0x10000000
 #define SA_NODEFER 0x40000000
 #define SA_RESETHAND 0x80000000U
+/* All that are known; others are cleared, by which programs find out which are. */
+#define SA_KNOWN                                                                              \
+	(SA_NOCLDSTOP | SA_NOCLDWAIT | SA_SIGINFO | SA_EXPOSE_TAGBITS | SA_RESTORER |         \
+	 SA_ONSTACK | SA_RESTART | SA_NODEFER | SA_RESETHAND)
 
 struct abi_sigaction {
 	uint64_t sa_handler;

@@ -127,7 +127,7 @@ long sys_rt_sigaction(uint64_t signo, uint64_t user_new, uint64_t user_old, uint
 			return -EFAULT;
 		fresh = (struct signal_action){ abi.sa_handler, abi.sa_flags, abi.sa_restorer,
 						abi.sa_mask };
-		fresh.flags &= ~(uint64_t)SA_UNSUPPORTED;
+		fresh.flags &= SA_KNOWN;
 	}
 	error = signal_set_action((int)signo, user_new != 0 ? &fresh : NULL, &old);
 	if (error != 0 || user_old == 0)

@@ -392,3 +392,12 @@ TEST("are all changed general registers taken over?")
 			CHECK_EQ(registers_seen[i], 0x1000 + i);
 	}
 }
+
+TEST("are flags of an action that the kernel does not know cleared, and the known ones kept?")
+{
+	struct { uint64_t handler, flags, restorer, mask; } action = { .flags = ~0UL }, old;
+
+	CHECK_EQ(syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, 8), 0);
+	CHECK_EQ(syscall(SYS_rt_sigaction, SIGUSR1, NULL, &old, 8), 0);
+	CHECK_EQ(old.flags, 0xdc000807UL);
+}
