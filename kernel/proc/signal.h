@@ -20,8 +20,8 @@ struct signal_action { uint64_t handler, flags, restorer, mask; };
 struct sighand {				/* shared by CLONE_SIGHAND */
 	struct refcount references;
 	struct spinlock lock;
-	uint64_t set;				/* the others have no action of their own, and
-						 * what stands in their place means nothing */
+	uint64_t set;				/* signals whose action was set: only theirs mean
+						 * something below; so a fork copies these alone */
 	struct signal_action actions[SIGNAL_COUNT];
 	struct wait_queue signalfd_wait;
 };
