@@ -65,7 +65,7 @@ static int check_flags(const struct clone_request *r)
 /* RLIMIT_NPROC is the user's: root is exempt; the whole system is bounded by the ids. */
 static int check_process_count(void)
 {
-	const struct cred *cred = cred_current();
+	const struct cred *cred = task_current()->cred;
 	uint32_t mine = 0;
 	struct process *p;
 	irq_state_t state;
@@ -95,7 +95,6 @@ static int prepare_thread(struct clone_plan *plan)
 		task_free(child);
 		return error;
 	}
-	task_set_destructor(child);
 	plan->child = child;		/* from here on one put undoes it */
 	error = arch_thread_init_user(&child->thread.arch, true);
 	if (error != 0)
@@ -142,10 +141,9 @@ static int prepare_space(struct clone_plan *plan, const struct trap_frame *frame
 	if ((plan->request->flags & CLONE_VM) != 0) {
 		space_get(space);
 	} else {
-		error = space_fork(self->thread.space, &space);
+		error = space_fork(self->thread.space, frame_sp(frame), &space);
 		if (error != 0)
 			return error;
-		space_write_ahead(self->thread.space, frame_sp(frame));
 	}
 	child->thread.space = child->space_view = space;
 	/* The alternate stack belongs to the memory; a thread in the same memory gets none. */

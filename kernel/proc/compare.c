@@ -13,7 +13,7 @@
 #include "mem/slab.h"
 #include "proc/proc_internal.h"
 
-static bool compares_forks;		/* [I] */
+bool compares_forks;
 
 static const char *const names[] = {
 	"r15", "r14", "r13", "r12", "rbp", "rbx", "r11", "r10", "r9", "r8", "rax", "rcx", "rdx",
@@ -57,12 +57,10 @@ static void compare_vectors(struct task *child)
 	kfree(mine);
 }
 
-void compare_fork(struct task *child, const struct trap_frame *frame)
+void compare_sides(struct task *child, const struct trap_frame *frame)
 {
 	struct space *mine = thread_current()->space;
 
-	if (likely(!compares_forks) || child->thread.space == mine)
-		return;
 	log_info("compare: fork %u -> %u", thread_current()->id, child->thread.id);
 	compare_registers(child, frame);
 	compare_vectors(child);

@@ -8,5 +8,11 @@
 #include "proc/task.h"
 
 void compare_init(void);		/* reads the command line */
+extern bool compares_forks;		/* [I] */
+void compare_sides(struct task *child, const struct trap_frame *frame);
 /* The child is linked and has not run; `frame` is the parent's, without the result. */
-void compare_fork(struct task *child, const struct trap_frame *frame);
+static inline void compare_fork(struct task *child, const struct trap_frame *frame)
+{
+	if (unlikely(compares_forks) && child->thread.space != thread_current()->space)
+		compare_sides(child, frame);
+}

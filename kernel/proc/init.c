@@ -93,6 +93,25 @@ static void run_first(void)
 	task_current()->first_run = NULL;
 }
 
+static const struct abi_rlimit initial_limits[RLIM_NLIMITS] = {
+	[RLIMIT_CPU] = { RLIM_INFINITY, RLIM_INFINITY },
+	[RLIMIT_FSIZE] = { RLIM_INFINITY, RLIM_INFINITY },
+	[RLIMIT_DATA] = { RLIM_INFINITY, RLIM_INFINITY },
+	[RLIMIT_STACK] = { 8UL << 20, RLIM_INFINITY },
+	[RLIMIT_CORE] = { 0, RLIM_INFINITY },
+	[RLIMIT_RSS] = { RLIM_INFINITY, RLIM_INFINITY },
+	[RLIMIT_NPROC] = { 16384, 16384 },
+	[RLIMIT_NOFILE] = { 1024, 4096 },
+	[RLIMIT_MEMLOCK] = { 8UL << 20, 8UL << 20 },
+	[RLIMIT_AS] = { RLIM_INFINITY, RLIM_INFINITY },
+	[RLIMIT_LOCKS] = { RLIM_INFINITY, RLIM_INFINITY },
+	[RLIMIT_SIGPENDING] = { 16384, 16384 },
+	[RLIMIT_MSGQUEUE] = { 819200, 819200 },
+	[RLIMIT_NICE] = { 0, 0 },
+	[RLIMIT_RTPRIO] = { 0, 0 },
+	[RLIMIT_RTTIME] = { RLIM_INFINITY, RLIM_INFINITY },
+};
+
 static struct task *make_first_task(struct process *p)
 {
 	struct task *task = task_create();
@@ -102,7 +121,6 @@ static struct task *make_first_task(struct process *p)
 	if (task == NULL || thread_init(&task->thread, "init") != 0)
 		return NULL;
 	top = thread_stack_top(&task->thread);
-	task_set_destructor(task);
 	task->thread.affinity = UINT32_MAX;
 	task->process = p;
 	task->cred = &cred_root;
@@ -129,6 +147,7 @@ int process_start_init(const char *path, const char *const argv[], const char *c
 
 	if (p == NULL || (p->sighand = sighand_create()) == NULL)
 		return -ENOMEM;
+	memcpy(p->limits, initial_limits, sizeof(p->limits));
 	task = make_first_task(p);
 	if (task == NULL || pid_allocate(1, &entry) != 0)
 		return -ENOMEM;

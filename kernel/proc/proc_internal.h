@@ -29,8 +29,13 @@ uint32_t pid_last(void);
 uint32_t pid_count(void);
 void pid_release_locked(struct pid_entry *entry) REQUIRES(&process_tree_lock);	/* if unused */
 struct pid_entry *pid_find_locked(uint32_t id) REQUIRES(&process_tree_lock);
-void pid_publish_task_locked(struct pid_entry *entry, struct task *task)
-	REQUIRES(&process_tree_lock);
+static inline void pid_publish_task_locked(struct pid_entry *entry, struct task *task)
+	REQUIRES(&process_tree_lock)
+{
+	assert_held(&process_tree_lock);
+	ASSERT(entry->task == NULL);
+	entry->task = task;
+}
 
 struct process_group *group_find_locked(uint32_t id) REQUIRES(&process_tree_lock);
 void group_put_locked(struct process_group *group) REQUIRES(&process_tree_lock);
@@ -48,12 +53,15 @@ struct process *process_create(void);				/* count 1, unlinked; NULL */
 void process_set_parent_locked(struct process *p, struct process *parent)
 	REQUIRES(&process_tree_lock);
 void process_link_locked(struct process *p, struct process *parent) REQUIRES(&process_tree_lock);
-void process_add_task_locked(struct process *p, struct task *task);
+static inline void process_add_task_locked(struct process *p, struct task *task)
+{
+	list_push_back(&p->tasks, &task->process_node);
+	p->task_count++;
+}
 void process_remove_task_locked(struct process *p, struct task *task);
 must_check struct task *task_create(void);			/* zeroed, with its caches; NULL */
 void task_free(struct task *task);
 void task_set_space(struct task *task, struct space *space);	/* current; consumes `space` */
-void task_set_destructor(struct task *task);
 void task_unlink_locked(struct task *task) REQUIRES(&process_tree_lock);
 void process_reap_locked(struct process *p) REQUIRES(&process_tree_lock);
 void process_drop_reaped(struct process *p);	/* after it, unlocked */
@@ -95,8 +103,6 @@ void signal_post_locked(struct process *p, struct task *t, int signo, struct sig
 			bool force);
 /* Every task of p is to end with `status` (wait encoding) unless it is ending already. */
 void signal_kill_process_locked(struct process *p, int status);
-/* Recomputes the current task's pending_signal; sighand->lock. */
-void signal_recalculate_locked(struct task *task);
 void signal_kick(struct thread *thread, bool fatal);
 bool signal_default_is_ignore(int signo);
 bool signal_default_is_stop(int signo);
@@ -123,11 +129,23 @@ void itimer_signal_taken(struct process *p, int signo, struct abi_siginfo *info)
 /* --- tracing (ptrace.c) --------------------------------------------------------------------- */
 
 bool ptrace_is_traced(const struct task *task);
-bool ptrace_wants_stop(const struct task *task);
+static inline bool ptrace_wants_stop(const struct task *task) { return false; }
 void ptrace_stop_if_asked(struct task *task, struct trap_frame *frame);
 /* The tracer sees a signal before it acts: the number that is left, 0 for none. */
 int ptrace_signal(struct task *task, struct trap_frame *frame, int signo, struct abi_siginfo *info,
 		  struct signal_action *action);
+
+/* Recomputes the current task's pending_signal; sighand->lock. */
+static inline void signal_recalculate_locked(struct task *task)
+{
+	struct process *p = task->process;
+	uint64_t open = ~task->blocked;
+	bool pending = ((task->pending.mask | p->shared_pending.mask) & open) != 0 ||
+		       p->exiting || task->exiting_for_exec || p->stop_pending ||
+		       ptrace_wants_stop(task);
+
+	write_once(task->thread.pending_signal, pending);
+}
 
 /* --- restartable sequences (rseq.c) ----------------------------------------------------------- */
 

@@ -21,25 +21,6 @@ struct list_head process_all = LIST_HEAD_INIT(process_all);
 
 static struct slab_cache *process_cache, *task_cache, *fs_cache;
 
-static const struct abi_rlimit initial_limits[RLIM_NLIMITS] = {
-	[RLIMIT_CPU] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_FSIZE] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_DATA] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_STACK] = { 8UL << 20, RLIM_INFINITY },
-	[RLIMIT_CORE] = { 0, RLIM_INFINITY },
-	[RLIMIT_RSS] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_NPROC] = { 16384, 16384 },
-	[RLIMIT_NOFILE] = { 1024, 4096 },
-	[RLIMIT_MEMLOCK] = { 8UL << 20, 8UL << 20 },
-	[RLIMIT_AS] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_LOCKS] = { RLIM_INFINITY, RLIM_INFINITY },
-	[RLIMIT_SIGPENDING] = { 16384, 16384 },
-	[RLIMIT_MSGQUEUE] = { 819200, 819200 },
-	[RLIMIT_NICE] = { 0, 0 },
-	[RLIMIT_RTPRIO] = { 0, 0 },
-	[RLIMIT_RTTIME] = { RLIM_INFINITY, RLIM_INFINITY },
-};
-
 void process_caches_init(void)
 {
 	process_cache = slab_cache_create("process", sizeof(struct process), 64);
@@ -66,7 +47,6 @@ struct process *process_create(void)
 	wait_queue_init(&p->stop_wait);
 	wait_queue_init(&p->exit_wait);
 	sigqueue_init(&p->shared_pending);
-	memcpy(p->limits, initial_limits, sizeof(p->limits));
 	p->start_ns = clock_ns();
 	return p;
 }
@@ -97,12 +77,6 @@ void process_link_locked(struct process *p, struct process *parent)
 	list_push_back(&process_all, &p->all_node);
 	if (parent != NULL)
 		list_push_back(&parent->children, &p->sibling_node);
-}
-
-void process_add_task_locked(struct process *p, struct task *task)
-{
-	list_push_back(&p->tasks, &task->process_node);
-	p->task_count++;
 }
 
 void process_remove_task_locked(struct process *p, struct task *task)
@@ -168,6 +142,7 @@ struct task *task_create(void)
 
 	if (task == NULL)
 		return NULL;
+	task->thread.destroy = task_destroy;
 	list_init(&task->process_node);
 	sigqueue_init(&task->pending);
 	task->syscall_nr = (uint64_t)-1;
@@ -185,18 +160,6 @@ void task_free(struct task *task)
 	if (task->process != NULL)
 		process_put(task->process);
 	slab_free(task_cache, task);
-}
-
-void task_set_destructor(struct task *task)
-{
-	task->thread.destroy = task_destroy;
-}
-
-void pid_publish_task_locked(struct pid_entry *entry, struct task *task)
-{
-	assert_held(&process_tree_lock);
-	ASSERT(entry->task == NULL);
-	entry->task = task;
 }
 
 void task_unlink_locked(struct task *task)

@@ -9,11 +9,6 @@ bool ptrace_is_traced(const struct task *task)
 	return task != NULL && task->ptrace != NULL;
 }
 
-bool ptrace_wants_stop(const struct task *task)
-{
-	return false;
-}
-
 void ptrace_stop_if_asked(struct task *task, struct trap_frame *frame)
 {
 }

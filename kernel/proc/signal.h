@@ -43,12 +43,6 @@ static inline uint64_t signal_unmaskable(void)
 {
 	return sigmask_of(9 /* SIGKILL */) | sigmask_of(19 /* SIGSTOP */);
 }
-/*
- * p->lock and the sighand's lock, interrupts off: what a process's signals are read and changed
- * under.
- */
-irq_state_t signal_lock(struct process *p);
-void signal_unlock(struct process *p, irq_state_t state);
 bool signal_is_ignored(struct process *p, int signo);
 
 /* The action for a signal, until the lock is released; and its handler back to SIG_DFL. */

@@ -34,7 +34,8 @@ void signal_set_blocked(struct task *task, uint64_t mask)
 	newly_blocked = mask & ~task->blocked;
 	task->blocked = mask;
 	signal_recalculate_locked(task);
-	signal_hand_over_locked(task, newly_blocked);
+	if (unlikely((newly_blocked & p->shared_pending.mask) != 0))
+		signal_hand_over_locked(task, newly_blocked);
 	signal_unlock(p, state);
 }
 

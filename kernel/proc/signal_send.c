@@ -206,20 +206,6 @@ void sighand_put(struct sighand *s)
 		slab_free(sighand_cache, s);
 }
 
-irq_state_t signal_lock(struct process *p) NO_LOCK_ANALYSIS
-{
-	irq_state_t state = spin_lock_irqsave(&p->lock);
-
-	spin_lock(&p->sighand->lock);
-	return state;
-}
-
-void signal_unlock(struct process *p, irq_state_t state) NO_LOCK_ANALYSIS
-{
-	spin_unlock(&p->sighand->lock);
-	spin_unlock_irqrestore(&p->lock, state);
-}
-
 const struct signal_action *signal_action_locked(const struct sighand *s, int signo)
 {
 	static const struct signal_action none = { .handler = SIG_DFL };
@@ -264,17 +250,6 @@ void signal_kick(struct thread *thread, bool fatal)
 		write_once(thread->pending_kill, true);
 	full_barrier();
 	(void)sched_wake_for_signal(thread, fatal);
-}
-
-void signal_recalculate_locked(struct task *task)
-{
-	struct process *p = task->process;
-	uint64_t open = ~task->blocked;
-	bool pending = (task->pending.mask & open) != 0 || (p->shared_pending.mask & open) != 0 ||
-		       p->exiting || task->exiting_for_exec || p->stop_pending ||
-		       ptrace_wants_stop(task);
-
-	write_once(task->thread.pending_signal, pending);
 }
 
 /* What is stopped takes nothing before it goes on, except its end. */

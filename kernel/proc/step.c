@@ -10,17 +10,11 @@
 #include "core/klog.h"
 #include "proc/proc_internal.h"
 
-static bool steps_children;		/* [I] */
+bool steps_children;
 
 void step_init(void)
 {
 	steps_children = cmdline_choice("step", "fork") == 0;
-}
-
-void step_child(struct trap_frame *planted)
-{
-	if (unlikely(steps_children))
-		frame_set_single_step(planted, true);
 }
 
 bool step_take(const struct trap_frame *frame, const struct exception *e)

@@ -4,10 +4,16 @@
  */
 #pragma once
 
+#include "arch/arch_down.h"
 #include "arch/arch_up.h"
 
 void step_init(void);			/* reads the command line */
+extern bool steps_children;		/* [I] */
 /* A child's planted frame. */
-void step_child(struct trap_frame *planted);
+static inline void step_child(struct trap_frame *planted)
+{
+	if (unlikely(steps_children))
+		frame_set_single_step(planted, true);
+}
 /* True when the exception was a step's, and is told. */
 bool step_take(const struct trap_frame *frame, const struct exception *e);

@@ -169,6 +169,24 @@ static inline uint32_t process_parent_pid(const struct process *p)
 
 extern struct spinlock process_tree_lock;
 
+/*
+ * p->lock and the sighand's lock, interrupts off: what a process's signals are read and changed
+ * under.
+ */
+static inline irq_state_t signal_lock(struct process *p) NO_LOCK_ANALYSIS
+{
+	irq_state_t state = spin_lock_irqsave(&p->lock);
+
+	spin_lock(&p->sighand->lock);
+	return state;
+}
+
+static inline void signal_unlock(struct process *p, irq_state_t state) NO_LOCK_ANALYSIS
+{
+	spin_unlock(&p->sighand->lock);
+	spin_unlock_irqrestore(&p->lock, state);
+}
+
 /* By id, counted (refcount of process / thread); NULL. */
 struct process *process_lookup(uint32_t pid);
 struct task *task_lookup(uint32_t tid);

@@ -75,13 +75,28 @@ void sched_set_switch_log(void (*hook)(struct thread *prev, struct thread *next)
 	switch_log = hook;
 }
 
-/* Somebody waits: the slice timer must be on. A deadline that is armed already is early enough. */
+static void slice_set(struct runqueue *rq, uint64_t deadline)
+{
+	if (deadline == rq->slice_armed_ns)
+		return;
+	rq->slice_armed_ns = deadline;
+	timer_set_slice(deadline);
+}
+
+/*
+ * Somebody waits: the slice timer must be on. A deadline that is armed already is early enough. A
+ * slice that ran out while nobody waited begins now: who forks or wakes after a long time alone is
+ * not switched out for that.
+ */
 void slice_ensure_armed(struct runqueue *rq, uint64_t now)
 {
-	if (rq->queued != 0 && rq->slice_armed_ns == TIME_NEVER) {
-		rq->slice_armed_ns = now + thread_slice_ns(rq->current);
-		timer_set_slice(rq->slice_armed_ns);
-	}
+	struct thread *t = rq->current;
+
+	if (rq->queued == 0 || rq->slice_armed_ns != TIME_NEVER)
+		return;
+	if (now >= t->slice_end_ns)
+		t->slice_end_ns = now + thread_slice_ns(t);
+	slice_set(rq, t->slice_end_ns);
 }
 
 /* The end of every switch, in the thread that was switched to. Its stack is the current one. The
@@ -371,11 +386,8 @@ bool headway_slice_may_switch(struct thread *t, uint64_t pc, uint64_t sum, bool 
 	}
 	cpu_self()->need_resched = 0;
 	t->slice_end_ns = clock_ns() + (thread_slice_ns(t) << (2 * t->refusals));
-	if (!from_user) {
-		/* user_return() does it on the way to user mode. */
-		runqueue_this()->slice_armed_ns = t->slice_end_ns;
-		timer_set_slice(t->slice_end_ns);
-	}
+	if (!from_user)		/* else user_return() does it on the way to user mode */
+		slice_set(runqueue_this(), t->slice_end_ns);
 	return false;
 }
 
@@ -389,15 +401,15 @@ void sched_slice_ended(void)
 		return;
 	/* The deadline of a thread that has left, or one that the running thread has outlived. */
 	if (clock_ns() < t->slice_end_ns) {
-		rq->slice_armed_ns = t->slice_end_ns;
-		timer_set_slice(t->slice_end_ns);
+		slice_set(rq, t->slice_end_ns);
 		return;
 	}
 	cpu_self()->need_resched |= RESCHED_SLICE;
 }
 
-static uint64_t slice_deadline(struct runqueue *rq)
+void slice_arm(void)
 {
+	struct runqueue *rq = runqueue_this();
 	struct thread *t = rq->current;
 
 	/* The first return to user mode after the switch: the slice begins now, also when nobody
@@ -406,18 +418,12 @@ static uint64_t slice_deadline(struct runqueue *rq)
 		t->user_since_ns = clock_ns();
 		t->slice_end_ns = t->user_since_ns + thread_slice_ns(t);
 	}
-	return read_once(rq->queued) == 0 ? TIME_NEVER : t->slice_end_ns;
-}
-
-void slice_arm(void)
-{
-	struct runqueue *rq = runqueue_this();
-	uint64_t deadline = slice_deadline(rq);
-
-	if (deadline == rq->slice_armed_ns)
-		return;
-	rq->slice_armed_ns = deadline;
-	timer_set_slice(deadline);
+	if (read_once(rq->queued) == 0)
+		slice_set(rq, TIME_NEVER);
+	else if (rq->slice_armed_ns != TIME_NEVER)
+		slice_set(rq, t->slice_end_ns);
+	else
+		slice_ensure_armed(rq, clock_ns());
 }
 
 bool sched_slice_is_own(void)

@@ -14,11 +14,10 @@
 
 static void set_name(struct thread *t, const char *name)
 {
-	size_t n = strlen(name);
+	size_t n = 0;
 
-	if (n > sizeof(t->name) - 1)
-		n = sizeof(t->name) - 1;
-	memcpy(t->name, name, n);
+	for (; n < sizeof(t->name) - 1 && name[n] != '\0'; n++)
+		t->name[n] = name[n];
 	memset(t->name + n, 0, sizeof(t->name) - n);
 }
 
@@ -29,7 +28,12 @@ static void inherit_policy(struct thread *t)
 
 	t->affinity = from->is_idle ? UINT32_MAX : from->affinity;
 	t->rt_priority = from->rt_priority;
-	thread_set_weight(t, from->policy, from->nice);
+	t->policy = from->policy;
+	t->nice = from->nice;
+	t->is_listed = from->is_listed;
+	t->weight = from->weight;
+	t->inverse_weight = from->inverse_weight;
+	t->request_virtual_ns = from->request_virtual_ns;
 	t->cpu = cpu_id();
 }
 

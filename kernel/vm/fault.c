@@ -177,6 +177,18 @@ static bool leaf_is_ours(pte_t e)
 	       page_count(page) == 1;
 }
 
+/* fork_ahead.c; of a space that has not forked there is no room. */
+static inline void note_copied(struct space *space, uint64_t address)
+	REQUIRES(&space->table_lock)
+{
+	struct write_set *w = &space->written;
+
+	if (w->room != 0) {
+		w->room--;
+		w->pages[w->count++] = address;
+	}
+}
+
 bool fault_settle_write(struct fault *f, const struct ptable_path *path)
 {
 	pte_t e = pte_load(ptable_slot(path)), leaf;
@@ -195,6 +207,7 @@ bool fault_settle_write(struct fault *f, const struct ptable_path *path)
 	if (!clear) {
 		arch_page_copy(page_address(fresh), page_address(pte_page(e)));
 		atomic64_add(&f->space->copied_pages, 1);
+		note_copied(f->space, path->address);
 	}
 	if (pte_is_none(e))
 		ptable_install(path, leaf);
@@ -493,19 +506,6 @@ static int fault_under_lock(struct space *space, uint64_t address, enum fault_ac
 	f.stock.count = 0;
 	gather_init(&f.gather, space);
 	return fault_resolve(&f);
-}
-
-void space_write_ahead(struct space *space, uint64_t address)
-{
-	const struct area *a;
-	int si_code;
-	bool grow;
-
-	rwlock_read_lock(&space->lock);
-	a = area_tree_find(space->areas, address);
-	if (a != NULL && a->object == NULL && (a->flags & AREA_SPECIAL) == 0)
-		(void)!fault_under_lock(space, address, FAULT_WRITE, false, &si_code, &grow);
-	rwlock_read_unlock(&space->lock);
 }
 
 /* A fatal signal ended a wait: the thread will not come back to its program, whatever is said. */

@@ -39,3 +39,11 @@ must_check int fault_settle_later(struct fault *f) RELEASES(&f->space->table_loc
 /* A private area's leaf is there. Entered with table_lock held, left without. */
 must_check int fault_present_private(struct fault *f, pte_t e) RELEASES(&f->space->table_lock);
 must_check int fault_anonymous(struct fault *f);
+
+/*
+ * A fork, its tables shared and not flushed yet: the parent gets copies of what it will write.
+ * `stack`: its stack pointer, or 0. `f`: space, stock and gather are set. space->lock held for
+ * writing, table_lock held; the flush is the caller's.
+ */
+void fork_copy_ahead(struct fault *f, uint64_t stack) REQUIRES(&f->space->table_lock);
+

@@ -45,6 +45,13 @@ struct area {
 /* vfs registers how to count files that areas hold. */
 void space_set_file_ops(void (*get)(void *file), void (*put)(void *file));
 
+/* Pages copied for a space since it last forked, the first of them: fork_ahead.c. */
+#define FORK_AHEAD_MAX 16u
+struct write_set {
+	uint32_t count, room;		/* room 0: nothing more is remembered */
+	uint64_t pages[FORK_AHEAD_MAX];
+};
+
 struct space {
 	struct refcount references;	/* threads and temporary users: they keep the memory */
 	struct refcount holders;	/* who keeps the structure; all references count as one */
@@ -68,11 +75,15 @@ struct space {
 	struct list_head all_node;	/* list of all spaces: truncation, OOM */
 	uint64_t limit_as_bytes, limit_data_bytes, limit_stack_bytes, limit_memlock_bytes;
 	bool huge_disabled;		/* prctl(PR_SET_THP_DISABLE); kept over fork and exec */
+	struct write_set written;	/* table_lock */
 	bool fork_flags;		/* an area was locked, DONTFORK or WIPEONFORK: fork looks */
 };
 
 must_check struct space *space_create(void);		/* NULL: no memory */
-must_check int space_fork(struct space *parent, struct space **out);	/* -ENOMEM */
+/*
+ * -ENOMEM. `stack`: where the parent's stack pointer is, the page that it writes first; 0: unknown.
+ */
+must_check int space_fork(struct space *parent, uint64_t stack, struct space **out);
 /* For the lab: the entries of two spaces' tables, down to what both share, as lines of the log. */
 void space_log_difference(struct space *one, struct space *other);
 static inline void space_get(struct space *s) { refcount_get(&s->references); }
@@ -122,11 +133,6 @@ must_check int space_sync(struct space *space, uint64_t start, uint64_t end, int
  */
 must_check int space_fault(struct space *space, uint64_t address, enum fault_access access,
 			   int *si_code);
-/*
- * After a fork: private memory at the address is made ready for the write that the program does
- * next, where it was writable; what cannot be is left to the fault.
- */
-void space_write_ahead(struct space *space, uint64_t address);
 /* Faults pages of [start,end) in, for writing when the area allows: MAP_POPULATE. */
 must_check int space_populate(struct space *space, uint64_t start, uint64_t end);
 

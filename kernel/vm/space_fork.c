@@ -1,5 +1,6 @@
 /*
- * fork of an address space: two roots counted, one table copied, one flush.
+ * fork of an address space: two roots counted, one table copied, one flush; and a few pages that the
+ * parent will write next (fork_ahead.c).
  *
  * The parent's lock is held for writing from the sharing to the end of the flush: a thread of the
  * parent that still writes through an old translation writes to a page that is the parent's and the
@@ -15,7 +16,7 @@
 #include "abi/errno.h"
 #include "core/klog.h"
 #include "lib/string.h"
-#include "vm/space_internal.h"
+#include "vm/fault_internal.h"
 
 static void copy_fields(const struct space *parent, struct space *child)
 {
@@ -50,16 +51,18 @@ static void copy_fields(const struct space *parent, struct space *child)
 }
 
 /* Under the parent's write lock: no fault, no unmapping runs in it. */
-static void share_tables(struct space *parent, struct space *child)
+static void share_tables(struct space *parent, struct space *child, uint64_t stack)
 {
-	struct gather g;
+	struct fault f;
 
-	gather_init(&g, parent);
+	f.space = parent;
+	f.stock.count = 0;
+	gather_init(&f.gather, parent);
 	spin_lock(&parent->table_lock);
 	if (ptable_share(space_root(parent), space_root(child)))
-		gather_range(&g, 0, USER_END);
-	tlb_flush(&g);
-	spin_unlock(&parent->table_lock);
+		gather_range(&f.gather, 0, USER_END);
+	fork_copy_ahead(&f, stack);
+	fault_unlock(&f);
 }
 
 /* One area of the child that is not inherited as it is; the child is nobody's yet. */
@@ -108,7 +111,7 @@ static int inherit_flags(struct space *child)
 	return 0;
 }
 
-int space_fork(struct space *parent, struct space **out)
+int space_fork(struct space *parent, uint64_t stack, struct space **out)
 {
 	struct space *child = space_create();
 	int error = 0;
@@ -121,7 +124,7 @@ int space_fork(struct space *parent, struct space **out)
 	if (fork_is_eager)
 		error = space_fork_tables_eager(parent, child);
 	else
-		share_tables(parent, child);
+		share_tables(parent, child, stack);
 	if (error == 0 && parent->fork_flags)
 		error = inherit_flags(child);
 	rwlock_write_unlock(&parent->lock);

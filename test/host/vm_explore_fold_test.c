@@ -87,7 +87,7 @@ static void end_large_copy(void)
 static void setup_large_copy(void)
 {
 	begin_with_leaf(end_large_copy);
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	spawn_in(1u << 0, "first", write_large_first);
 	spawn_in(1u << 1, "near", write_large_near);
 }
@@ -100,7 +100,7 @@ TEST(a_shared_2_mib_leaf_is_unfolded_under_two_writers)
 static void fork_large(void *arg)
 {
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	store_release(&flag, 1);
 	store(L_NEAR, 4);
 	leave();
@@ -179,7 +179,7 @@ static void fork_large_and_drop(void *arg)
 	struct space *c;
 
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &c) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &c) == 0);
 	store(L, 8);
 	space_put(c);
 	HOST_EXPECT(load(L) == 8);
@@ -191,7 +191,7 @@ static void fork_large_write_in_child(void *arg)
 	struct space *c;
 
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &c) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &c) == 0);
 	space_switch_current(c);
 	store(L_NEAR, 9);
 	HOST_EXPECT(load(L_NEAR) == 9);

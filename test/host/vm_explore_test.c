@@ -81,7 +81,7 @@ static void setup_copy(void)
 {
 	pages_are_scarce = false;
 	begin_with_page(end_copy);
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	spawn_in(1u << 0, "first", write_first_word);
 	spawn_in(1u << 1, "second", write_second_word);
 }
@@ -98,7 +98,7 @@ static void setup_copy_of_page(void)
 		HOST_EXPECT(space_write(parent, A + PAGE_SIZE, &one, sizeof(one), false) ==
 			    sizeof(one));
 		if (i == 0)
-			HOST_EXPECT(space_fork(parent, &child) == 0);
+			HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	}
 	spawn_in(1u << 0, "first", write_first_word);
 	spawn_in(1u << 1, "second", write_second_word);
@@ -132,7 +132,7 @@ TEST(two_writers_copy_a_page_when_none_is_at_hand)
 static void fork_parent(void *arg)
 {
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	store_release(&flag, 1);
 	leave();
 }
@@ -176,7 +176,7 @@ static uint32_t seen_at_fork;
 static void fork_and_look(void *arg)
 {
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	seen_at_fork = look(child, A);
 	leave();
 }
@@ -245,7 +245,7 @@ static void end_poke(void)
 static void setup_poke(void)
 {
 	begin_with_page(end_poke);
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	space_put(child);
 	spawn_in(1u << 0, "writes", write_first_word_only);
 	spawn_in(1u << 1, "pokes", write_and_poke);
@@ -346,7 +346,7 @@ static void fork_and_drop(void *arg)
 	struct space *c;
 
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &c) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &c) == 0);
 	store(A, 8);
 	space_put(c);
 	HOST_EXPECT(load(A) == 8);
@@ -358,7 +358,7 @@ static void fork_write_in_child(void *arg)
 	struct space *c;
 
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, &c) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &c) == 0);
 	space_switch_current(c);
 	store(A, 9);
 	HOST_EXPECT(load(A) == 9);

@@ -170,7 +170,7 @@ static void read_and_fork(void *arg)
 
 	space_switch_current(space);
 	(void)!user_load32(user_addr(A), &value);
-	HOST_EXPECT(space_fork(space, &child) == 0);
+	HOST_EXPECT(space_fork(space, 0, &child) == 0);
 	leave(child_has_nothing);
 }
 

@@ -54,7 +54,7 @@ static void make_spaces(void)
 		set(parent, GROUP(i), i);
 		set(parent, GROUP(i) + BESIDE, i);
 	}
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 }
 
 static void check_rest(struct space *s, uint32_t from)

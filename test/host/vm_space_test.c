@@ -365,7 +365,7 @@ static void do_fork(int s, uint64_t fail)
 		return;
 	world_run(spaces[s]);
 	world_fail_nth(fail);
-	if (operation_failed(space_fork(spaces[s], &child), fail))
+	if (operation_failed(space_fork(spaces[s], 0, &child), fail))
 		return;
 	spaces[t] = child;
 	for (unsigned int i = 0; i < PAGES; i++) {

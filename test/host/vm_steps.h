@@ -70,6 +70,6 @@ static struct space *fork_of(struct space *space)
 {
 	struct space *child = NULL;
 
-	CHECK_EQUAL(space_fork(space, &child), 0);
+	CHECK_EQUAL(space_fork(space, 0, &child), 0);
 	return child;
 }

@@ -57,7 +57,7 @@ static void setup_two(void (*first)(void *arg), void (*second)(void *arg))
 	programs = 2;
 	parent = make_space();
 	HOST_EXPECT(space_write(parent, A, &one, sizeof(one), false) == sizeof(one));
-	HOST_EXPECT(space_fork(parent, &child) == 0);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
 	space_get(parent);
 	space_get(parent);
 	host_spawn(1u << 0, "first", first, NULL);

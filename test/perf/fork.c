@@ -74,8 +74,10 @@ static uint64_t write_pages(const struct memory *memory, size_t first, size_t en
 	return ticks_now() - begin;
 }
 
+/* All memory written, by an emulator that was at rest before. */
 static void write_all(const struct memory *memory)
 {
+	settle();
 	write_pages(memory, 0, memory->pages, 1);
 }
 

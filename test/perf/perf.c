@@ -106,7 +106,7 @@ uint64_t clock_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-#define SETTLE_NS 250000000u
+#define SETTLE_NS 150000000u
 
 void settle(void)
 {

@@ -92,6 +92,7 @@ static inline uint64_t arch_cycles(void)
 /* What every system call asks of its frame (arch_down.h): the index is a constant there. */
 
 static inline uint64_t frame_pc(const struct trap_frame *f) { return f->rip; }
+static inline uint64_t frame_sp(const struct trap_frame *f) { return f->rsp; }
 
 static inline bool frame_may_return(const struct trap_frame *f)
 {

@@ -145,7 +145,6 @@ int arch_prctl(int code, uint64_t arg)
 
 /* --- frames ------------------------------------------------------------------------------- */
 
-uint64_t frame_sp(const struct trap_frame *f) { return f->rsp; }
 void frame_set_pc(struct trap_frame *f, uint64_t pc) { f->rip = pc; }
 void frame_set_sp(struct trap_frame *f, uint64_t sp) { f->rsp = sp; }
 uint64_t frame_result(const struct trap_frame *f) { return f->rax; }
