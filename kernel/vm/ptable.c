@@ -183,16 +183,21 @@ bool ptable_share(struct page *parent, struct page *child)
 	bool had_write = false;
 
 	ASSERT(child->present == 0);
-	for (unsigned int i = table_next(parent, 0); i < PTE_ENTRIES;
-	     i = table_next(parent, i + 1)) {
-		pte_t e = pte_load(&from[i]);
+	for (uint32_t groups = parent->groups; groups != 0; groups &= groups - 1) {
+		unsigned int i = (unsigned int)__builtin_ctz(groups) * TABLE_GROUP;
 
-		if (pte_is_writable(e)) {
-			e = pte_fetch_clear(&from[i], PTE_WRITE);
-			had_write = true;
+		for (unsigned int end = i + TABLE_GROUP; i < end; i++) {
+			pte_t e = pte_load(&from[i]);
+
+			if (pte_is_none(e))
+				continue;
+			if (pte_is_writable(e)) {
+				e = pte_fetch_clear(&from[i], PTE_WRITE);
+				had_write = true;
+			}
+			page_get(pte_page(e));
+			pte_store(&to[i], pte_without(e, PTE_WRITE));
 		}
-		page_get(pte_page(e));
-		pte_store(&to[i], pte_without(e, PTE_WRITE));
 	}
 	child->present = parent->present;
 	child->groups = parent->groups;

@@ -144,6 +144,49 @@ TEST(a_slice_is_whole_though_nobody_waited_at_its_begin)
 	explore_once(&s);
 }
 
+/* --- a slice that ran out while nobody waited ----------------------------------------------- */
+
+static void hurried(void *arg)
+{
+	host_user_run(1 * MS);
+	done++;
+}
+
+/* Who comes to wait waits for a slice from then on: a fork after a long time alone costs none. */
+static void alone(void *arg)
+{
+	struct thread *t = thread_current();
+	uint64_t before;
+
+	host_user_run(20 * MS);
+	before = t->headway.dispatches;
+	host_spawn(1u << 0, "hurried", hurried, NULL);
+	host_user_run(2 * MS);
+	HOST_EXPECT(t->headway.dispatches == before && done == 0);
+	host_user_run(4 * MS);
+	HOST_EXPECT(t->headway.dispatches == before + 1 && done == 1);
+	done++;
+}
+
+static void setup_alone(void)
+{
+	done = 0;
+	host_spawn(1u << 0, "alone", alone, NULL);
+}
+
+static void check_alone(void)
+{
+	HOST_EXPECT(done == 2);
+}
+
+TEST(a_slice_that_ran_out_alone_begins_when_somebody_waits)
+{
+	const struct scenario s = { "alone", setup_alone, check_alone, LIMIT_NS };
+
+	boot_once(2);
+	explore_once(&s);
+}
+
 /* --- a loop that is always met at its head does not keep the processor longer ----------------- */
 
 static void loop(void *arg)

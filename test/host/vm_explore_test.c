@@ -13,7 +13,7 @@
  * links: vm/object_reclaim.c vm/ptable_fold.c
  * links: vm/object_store.c vm/ptable.c
  * links: vm/ptable_copy.c vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c
- * links: vm/space_fork.c
+ * links: vm/fork_ahead.c vm/space_fork.c
  * links: vm/space_map.c
  * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
  * links: vm/space_usage.c
@@ -129,14 +129,15 @@ TEST(two_writers_copy_a_page_when_none_is_at_hand)
 
 /* --- fork while the other writes ------------------------------------------------------------- */
 
+static uint64_t stack;		/* what the fork is told of the stack pointer */
+
 static void fork_parent(void *arg)
 {
 	space_switch_current(parent);
-	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
+	HOST_EXPECT(space_fork(parent, stack, &child) == 0);
 	store_release(&flag, 1);
 	leave();
 }
-
 
 static void write_around_fork(void *arg)
 {
@@ -157,16 +158,36 @@ static void end_fork(void)
 	space_put(child);
 }
 
-static void setup_fork(void)
+static void setup_fork_with(uint64_t stack_pointer, bool remembered)
 {
+	uint32_t one = 1;
+
 	begin_with_page(end_fork);
+	stack = stack_pointer;
+	if (remembered) {
+		HOST_EXPECT(space_fork(parent, 0, &child) == 0);
+		HOST_EXPECT(space_write(parent, A, &one, sizeof(one), false) == sizeof(one));
+		HOST_EXPECT(parent->written.count == 1);
+		space_put(child);
+	}
 	spawn_in(1u << 0, "forks", fork_parent);
 	spawn_in(1u << 1, "writes", write_around_fork);
 }
 
+static void setup_fork(void) { setup_fork_with(0, false); }
+static void setup_fork_on_stack(void) { setup_fork_with(A + 8, false); }
+static void setup_fork_again(void) { setup_fork_with(0, true); }
+
 TEST(a_child_sees_nothing_written_after_the_fork)
 {
 	explore_pair("fork", setup_fork);
+}
+
+/* The page is copied by the fork itself, while the other may still write to the old one. */
+TEST(nothing_is_lost_that_is_written_while_a_fork_copies_the_page)
+{
+	explore_pair("fork-on-stack", setup_fork_on_stack);
+	explore_pair("fork-again", setup_fork_again);
 }
 
 /* --- fork while another process writes to the parent ----------------------------------------- */

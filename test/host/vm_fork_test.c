@@ -9,7 +9,7 @@
  * links: vm/object_reclaim.c vm/ptable_fold.c
  * links: vm/object_store.c vm/ptable.c
  * links: vm/ptable_copy.c vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c
- * links: vm/space_fork.c
+ * links: vm/fork_ahead.c vm/space_fork.c
  * links: vm/space_map.c
  * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
  * helpers: vm_world.c
@@ -75,6 +75,108 @@ TEST(first_write_copies_a_path_and_a_page)
 	CHECK_EQUAL(c1.table, c0.table + 3);
 	CHECK_EQUAL(peek(a, 700), 700);
 	CHECK_EQUAL(peek(b, 700), 7);
+	space_put(b);
+	end(a);
+}
+
+static struct space *fork_on(struct space *space, uint64_t stack)
+{
+	struct space *child;
+
+	CHECK_EQUAL(space_fork(space, stack, &child), 0);
+	return child;
+}
+
+static uint64_t copied(const struct space *space) { return atomic64_load(&space->copied_pages); }
+
+TEST(the_stack_is_copied_by_the_fork)
+{
+	struct space *a = begin(), *b;
+
+	map_anonymous(a, 0, 8);
+	for (unsigned int i = 0; i < 8; i++)
+		poke(a, i, i);
+	b = fork_on(a, at(3) + 100);
+	CHECK_EQUAL(copied(a), 1);
+	poke(a, 3, 33);
+	CHECK_EQUAL(copied(a), 1);
+	CHECK_EQUAL(peek(b, 3), 3);
+	space_put(b);
+	b = fork_on(a, at(9));			/* nothing is mapped there */
+	CHECK_EQUAL(copied(a), 1);
+	space_put(b);
+	end(a);
+}
+
+/* Written after one fork, copied by the next; not written since, forgotten by the one after. */
+TEST(a_fork_copies_what_was_written_after_the_last)
+{
+	struct space *a = begin(), *b[4];
+
+	map_anonymous(a, 0, 100);
+	for (unsigned int i = 0; i < 100; i++)
+		poke(a, i, i);
+	b[0] = fork_of(a);
+	CHECK_EQUAL(copied(a), 0);
+	poke(a, 7, 70);
+	poke(a, 50, 500);
+	CHECK_EQUAL(copied(a), 2);
+	b[1] = fork_of(a);
+	CHECK_EQUAL(copied(a), 4);
+	poke(a, 7, 71);
+	CHECK_EQUAL(copied(a), 4);		/* it was the parent's already */
+	b[2] = fork_of(a);
+	CHECK_EQUAL(copied(a), 5);
+	CHECK_EQUAL(a->written.count, 1);
+	b[3] = fork_of(a);
+	CHECK_EQUAL(copied(a), 5);
+	CHECK_EQUAL(a->written.count, 0);
+	poke(a, 7, 72);
+	for (unsigned int i = 0; i < 4; i++) {
+		CHECK_EQUAL(peek(b[i], 7), i == 0 ? 7 : i == 1 ? 70 : 71);
+		CHECK_EQUAL(peek(b[i], 50), i == 0 ? 50 : 500);
+		world_run(a);
+		space_put(b[i]);
+	}
+	end(a);
+}
+
+/* However many were written: the cost of a fork has a bound. */
+TEST(a_fork_copies_no_more_than_it_remembers)
+{
+	struct space *a = begin(), *b;
+
+	map_anonymous(a, 0, 600);
+	for (unsigned int i = 0; i < 600; i++)
+		poke(a, i, i);
+	b = fork_of(a);
+	for (unsigned int i = 0; i < 600; i++)
+		poke(a, i, i + 1);
+	CHECK_EQUAL(copied(a), 600);
+	space_put(b);
+	b = fork_of(a);
+	CHECK_EQUAL(copied(a), 600 + FORK_AHEAD_MAX);
+	space_put(b);
+	end(a);
+}
+
+/* What has become of the place meanwhile decides: read-only, shared, gone. */
+TEST(a_page_that_is_no_longer_the_same_is_not_copied)
+{
+	struct space *a = begin(), *b;
+
+	map_anonymous(a, 0, 8);
+	for (unsigned int i = 0; i < 8; i++)
+		poke(a, i, i);
+	b = fork_of(a);
+	for (unsigned int i = 0; i < 3; i++)
+		poke(a, i, 10);
+	space_put(b);
+	CHECK_EQUAL(space_protect(a, at(0), at(1), AREA_READ), 0);
+	CHECK_EQUAL(space_unmap(a, at(1), at(2)), 0);
+	b = fork_of(a);
+	CHECK_EQUAL(copied(a), 4);
+	CHECK_EQUAL(peek(b, 0), 10);
 	space_put(b);
 	end(a);
 }

@@ -15,7 +15,7 @@
  * links: vm/object_reclaim.c vm/ptable_fold.c
  * links: vm/object_store.c vm/ptable.c
  * links: vm/ptable_copy.c vm/ptable_edit.c vm/ptable_pool.c vm/space.c vm/space_access.c
- * links: vm/space_fork.c
+ * links: vm/fork_ahead.c vm/space_fork.c
  * links: vm/space_map.c
  * links: vm/space_object.c vm/space_protect.c vm/space_remap.c vm/space_tables.c vm/tlb.c
  * helpers: vm_explore_world.c virtual.c explore.c
