@@ -106,6 +106,49 @@ TEST("does the parent not see what the child writes, nor the child what the pare
 	CHECK_EQ(*c, 0);
 }
 
+/* The same pages after each fork, now and then not written, mapped anew or made read-only. */
+TEST("does a parent that forks again and again write to the same pages, and no child see it?")
+{
+	volatile int *page[20];
+	int value[20] = { 0 };
+
+	for (int i = 0; i < 20; i++)
+		*(page[i] = guest_private(PAGE)) = 0;
+	for (int round = 1; round <= 40; round++) {
+		struct guest_gate gate = guest_gate();
+		pid_t pid;
+
+		CHILD(pid) {
+			guest_gate_pass(&gate);
+			for (int i = 0; i < 20; i++)
+				CHECK_EQ(*page[i], value[i]);
+		}
+		for (int i = 0; i < 20; i++)
+			if ((round & i) == 0)
+				*page[i] = round;
+		guest_gate_open(&gate);
+		CHECK_EXIT(pid, 0);
+		for (int i = 0; i < 20; i++)
+			if ((round & i) == 0)
+				value[i] = round;
+		if (round == 20) {
+			CHECK_EQ(munmap((void *)page[0], PAGE), 0);
+			CHECK(mmap((void *)page[0], PAGE, PROT_READ | PROT_WRITE,
+				   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) != MAP_FAILED);
+			value[0] = 0;
+		}
+		CHECK_EQ(mprotect((void *)page[8], PAGE,
+				  round % 3 == 0 ? PROT_READ : PROT_READ | PROT_WRITE), 0);
+		if (round % 3 == 0)
+			CHILD(pid) {
+				CHECK_EQ(*page[8], value[8]);
+			}
+		if (round % 3 == 0)
+			CHECK_EXIT(pid, 0);
+		CHECK_EQ(mprotect((void *)page[8], PAGE, PROT_READ | PROT_WRITE), 0);
+	}
+}
+
 static void fill(uint32_t *words, size_t count, uint32_t seed)
 {
 	for (size_t i = 0; i < count; i += 64)
