@@ -285,12 +285,9 @@ static bool depot_store(struct slab_cache *cache, struct slab_cpu *cpu)
 	return true;
 }
 
-static void *magazine_pop(struct slab_cache *cache)
+/* The loaded magazine is empty. Interrupts off. */
+static void *magazine_pop_other(struct slab_cache *cache, struct slab_cpu *cpu)
 {
-	struct slab_cpu *cpu = &cache->cpu[cpu_id()];
-
-	if (cpu->loaded != NULL && cpu->loaded->count > 0)
-		return cpu->loaded->rounds[--cpu->loaded->count];
 	if (cpu->previous != NULL && cpu->previous->count > 0) {
 		magazine_swap(cpu);
 		return cpu->loaded->rounds[--cpu->loaded->count];
@@ -316,33 +313,51 @@ static bool magazine_push(struct slab_cache *cache, void *object)
 
 /* --- the interface ---------------------------------------------------------------------------- */
 
-void *slab_allocate(struct slab_cache *cache)
+/* No magazine had one. */
+static void *allocate_from_slabs(struct slab_cache *cache)
+{
+	void *object = object_take(cache);
+	irq_state_t irq;
+
+	if (object == NULL)
+		return NULL;
+	irq = arch_irq_save();
+	cache->cpu[cpu_id()].live++;
+	arch_irq_restore(irq);
+	return object;
+}
+
+static inline __attribute__((always_inline)) void *allocate(struct slab_cache *cache)
 {
 	if (fail_point("slab_alloc"))
 		return NULL;
 
 	irq_state_t irq = arch_irq_save();
-	void *object = magazine_pop(cache);
+	struct slab_cpu *cpu = &cache->cpu[cpu_id()];
+	void *object;
 
+	if (likely(cpu->loaded != NULL && cpu->loaded->count > 0))
+		object = cpu->loaded->rounds[--cpu->loaded->count];
+	else
+		object = magazine_pop_other(cache, cpu);
 	if (object != NULL)
-		cache->cpu[cpu_id()].live++;
+		cpu->live++;
 	arch_irq_restore(irq);
-	if (unlikely(object == NULL)) {
-		object = object_take(cache);
-		if (object == NULL)
-			return NULL;
-		irq = arch_irq_save();
-		cache->cpu[cpu_id()].live++;
-		arch_irq_restore(irq);
-	}
-	if (CONFIG_DEBUG)
+	if (unlikely(object == NULL))
+		object = allocate_from_slabs(cache);
+	if (CONFIG_DEBUG && object != NULL)
 		debug_allocate(cache, object);
 	return object;
 }
 
+void *slab_allocate(struct slab_cache *cache)
+{
+	return allocate(cache);
+}
+
 void *slab_allocate_zeroed(struct slab_cache *cache)
 {
-	void *object = slab_allocate(cache);
+	void *object = allocate(cache);
 
 	if (object != NULL)
 		memset(object, 0, cache->size);
