@@ -461,7 +461,8 @@ static int fault_resolve(struct fault *f)
 		if (error != 0)
 			break;
 	}
-	ptable_stock_drain(&f->stock);
+	if (unlikely(f->stock.count > 0))
+		ptable_stock_drain(&f->stock);
 	return error;
 }
 

@@ -123,9 +123,19 @@ pte_t ptable_take(const struct ptable_path *path, struct gather *g);
 must_check struct page *ptable_fold_create(uint64_t flags);
 /* Puts it where an upper path leads, folded; its reference moves. False: something is there. */
 must_check bool ptable_fold_install(const struct ptable_path *path, struct page *table);
+static inline pte_t *ptable_fold_slot(const struct ptable_path *path)
+{
+	return (pte_t *)page_address(path->table[2]) + pte_index(path->address, 2);
+}
 /* Nothing is there; a folded entry is there. */
-bool ptable_fold_is_free(const struct ptable_path *path);
-bool ptable_fold_is_there(const struct ptable_path *path);
+static inline bool ptable_fold_is_free(const struct ptable_path *path)
+{
+	return pte_is_none(pte_load(ptable_fold_slot(path)));
+}
+static inline bool ptable_fold_is_there(const struct ptable_path *path)
+{
+	return pte_is_huge(pte_load(ptable_fold_slot(path)));
+}
 /* Gives the folded entry its write bit when all below is ours alone; false: it has to unfold. */
 must_check bool ptable_fold_write(const struct ptable_path *path);
 

@@ -89,26 +89,11 @@ struct page *ptable_fold_create(uint64_t flags)
 	return table;
 }
 
-static pte_t *fold_slot(const struct ptable_path *path)
-{
-	return entries_of(path->table[2]) + pte_index(path->address, 2);
-}
-
-bool ptable_fold_is_free(const struct ptable_path *path)
-{
-	return pte_is_none(pte_load(fold_slot(path)));
-}
-
-bool ptable_fold_is_there(const struct ptable_path *path)
-{
-	return pte_is_huge(pte_load(fold_slot(path)));
-}
-
 bool ptable_fold_install(const struct ptable_path *path, struct page *table)
 {
 	if (!ptable_fold_is_free(path))
 		return false;
-	pte_store(fold_slot(path), pte_with(entries_of(table)[0], PTE_HUGE));
+	pte_store(ptable_fold_slot(path), pte_with(entries_of(table)[0], PTE_HUGE));
 	path->table[2]->present++;
 	table_note(path->table[2], pte_index(path->address, 2));
 	for (unsigned int level = 2; level <= PTE_LEVELS; level++)
@@ -118,7 +103,7 @@ bool ptable_fold_install(const struct ptable_path *path, struct page *table)
 
 bool ptable_fold_write(const struct ptable_path *path)
 {
-	pte_t *slot = fold_slot(path), e = pte_load(slot);
+	pte_t *slot = ptable_fold_slot(path), e = pte_load(slot);
 	struct page *table = entry_child(e);
 
 	if (pte_is_writable(e))

@@ -24,10 +24,10 @@
 \name:
 	SMAP_STAC
 	movq %rdx, %rax
-	cmpq $128, %rax
+	cmpq $256, %rax
 	jb 12f
 10:	.set offset, 0
-	.rept 4
+	.rept 8
 	movq offset(%rsi), %rcx
 	movq 8 + offset(%rsi), %r8
 	movq 16 + offset(%rsi), %r9
@@ -38,10 +38,10 @@
 	movq %r10, 24 + offset(%rdi)
 	.set offset, offset + 32
 	.endr
-11:	subq $-128, %rsi
-	subq $-128, %rdi
-	addq $-128, %rax
-	cmpq $128, %rax
+11:	addq $256, %rsi
+	addq $256, %rdi
+	subq $256, %rax
+	cmpq $256, %rax
 	jae 10b
 12:	cmpq $32, %rax
 	jb 3f
