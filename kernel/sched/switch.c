@@ -84,19 +84,23 @@ static void slice_set(struct runqueue *rq, uint64_t deadline)
 }
 
 /*
- * Somebody waits: the slice timer must be on. A deadline that is armed already is early enough. A
- * slice that ran out while nobody waited begins now: who forks or wakes after a long time alone is
- * not switched out for that.
+ * A slice that ran out while nobody waited begins now: who forks or wakes after a long time alone
+ * is not switched out for that. Interrupts off.
  */
-void slice_ensure_armed(struct runqueue *rq, uint64_t now)
+static void slice_begin_for_others(struct runqueue *rq, uint64_t now)
 {
 	struct thread *t = rq->current;
 
-	if (rq->queued == 0 || rq->slice_armed_ns != TIME_NEVER)
-		return;
 	if (now >= t->slice_end_ns)
 		t->slice_end_ns = now + thread_slice_ns(t);
 	slice_set(rq, t->slice_end_ns);
+}
+
+/* Somebody waits: the slice timer must be on. A deadline that is armed already is early enough. */
+void slice_ensure_armed(struct runqueue *rq, uint64_t now)
+{
+	if (rq->queued != 0 && rq->slice_armed_ns == TIME_NEVER)
+		slice_begin_for_others(rq, now);
 }
 
 /* The end of every switch, in the thread that was switched to. Its stack is the current one. The
@@ -423,7 +427,7 @@ void slice_arm(void)
 	else if (rq->slice_armed_ns != TIME_NEVER)
 		slice_set(rq, t->slice_end_ns);
 	else
-		slice_ensure_armed(rq, clock_ns());
+		slice_begin_for_others(rq, clock_ns());
 }
 
 bool sched_slice_is_own(void)

@@ -1,6 +1,6 @@
 /*
- * fork of an address space: two roots counted, one table copied, one flush; and a few pages that the
- * parent will write next (fork_ahead.c).
+ * fork of an address space: two roots counted, one table copied, one flush; and copies of a few
+ * pages that the parent will write next (fork_ahead.c).
  *
  * The parent's lock is held for writing from the sharing to the end of the flush: a thread of the
  * parent that still writes through an old translation writes to a page that is the parent's and the
@@ -58,7 +58,7 @@ static void share_tables(struct space *parent, struct space *child, uint64_t sta
 	f.space = parent;
 	f.stock.count = 0;
 	gather_init(&f.gather, parent);
-	spin_lock(&parent->table_lock);
+	spin_lock(&f.space->table_lock);
 	if (ptable_share(space_root(parent), space_root(child)))
 		gather_range(&f.gather, 0, USER_END);
 	fork_copy_ahead(&f, stack);
