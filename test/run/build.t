@@ -40,8 +40,7 @@ END
 	chmod 0755, "$killers/$name" or die;
 }
 
-for my $target ('gen/vdso.so', 'release/kernel/lib/number.c.o', 'debug/kernel/arch/x86_64/entry.S.o', 'user/forkcost',
-		'host/kernel/lib/number.c.o', 'guest/time') {
+for my $target ('release/kernel/lib/number.c.o', 'debug/kernel/arch/x86_64/entry.S.o', 'user/forkcost') {
 	my $file = "$out/$target";
 
 	{
