@@ -8,7 +8,10 @@
 #   make figures          the style figures of the sources
 #
 # Sources are found by wildcard: a new file needs no edit here. Other parts bring a build.mk of
-# their own, which uses O, Q and KERNEL_* from here.
+# their own, which uses O, Q, KERNEL_* and DEPENDENCIES from here.
+#
+# What is made is written as $@.new and renamed when it is whole: a make that was killed, and deleted
+# nothing, leaves no half of a file that the next one takes for made.
 
 O ?= build
 # The compiler writes it into the dependencies: by one name, whoever calls.
@@ -19,6 +22,9 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
+
+# An object's dependencies, renamed before it: the next make reads them whole, and makes it again.
+DEPENDENCIES = -MMD -MP -MT $@ -MF $(@:.o=.d).new
 
 CC := gcc
 ARCH := x86_64
@@ -64,7 +70,8 @@ $(O)/gen/vdso.so: $(wildcard $(VDSO_DIR)/*) kernel/arch/$(ARCH)/vdso_data.h
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(VDSO_CFLAGS) -shared -nostdlib -Wl,-soname=linux-vdso.so.1 -Wl,--hash-style=both \
 		-Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,-z,noseparate-code -Wl,--no-undefined -s \
-		-T $(VDSO_DIR)/vdso.ld $(VDSO_DIR)/vdso.c -o $@
+		-T $(VDSO_DIR)/vdso.ld $(VDSO_DIR)/vdso.c -o $@.new
+	$(Q)mv $@.new $@
 KERNEL_GENERATED += $(O)/gen/vdso.so
 
 # --- the kernel, once per variant -------------------------------------------------------------------
@@ -74,21 +81,25 @@ $(1)_OBJECTS := $$(patsubst %,$(O)/$(1)/%.o,$$(KERNEL_SOURCES))
 
 $(O)/$(1)/%.c.o: %.c Makefile | $$(KERNEL_GENERATED)
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) -MMD -MP -MT $$@ -c -o $$@ $$<
+	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) $$(DEPENDENCIES) -c -o $$@.new $$<
+	$$(Q)mv $$(@:.o=.d).new $$(@:.o=.d) && mv $$@.new $$@
 
 $(O)/$(1)/%.S.o: %.S Makefile $(O)/gen/vdso.so
 	@mkdir -p $$(@D)
-	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) -D__ASSEMBLER__ -MMD -MP -MT $$@ -c -o $$@ $$<
+	$$(Q)$$(CC) $$(KERNEL_CFLAGS) -I$(O)/gen $(2) -D__ASSEMBLER__ $$(DEPENDENCIES) -c -o $$@.new $$<
+	$$(Q)mv $$(@:.o=.d).new $$(@:.o=.d) && mv $$@.new $$@
 
 # The list of objects, rewritten only when it changes: a removed source must relink.
 $(O)/$(1)/objects: FORCE
 	@mkdir -p $$(@D)
-	@printf '%s\n' $$($(1)_OBJECTS) | cmp -s - $$@ || printf '%s\n' $$($(1)_OBJECTS) > $$@
+	@printf '%s\n' $$($(1)_OBJECTS) > $$@.new
+	@cmp -s $$@.new $$@ || mv $$@.new $$@
 
 $(O)/$(1)/tine.elf: $$($(1)_OBJECTS) $(O)/$(1)/objects $$(KERNEL_LINK)
 	$$(Q)$$(CC) -nostdlib -static -no-pie -Wl,--build-id=none -Wl,-z,max-page-size=4096 \
 		-Wl,-z,noexecstack -Wl,--no-warn-rwx-segments -Wl,--gc-sections $(KERNEL_LDFLAGS) -T $$(KERNEL_LINK) -o $$@.full @$(O)/$(1)/objects
-	$$(Q)objcopy --strip-debug $$@.full $$@
+	$$(Q)objcopy --strip-debug $$@.full $$@.new
+	$$(Q)mv $$@.new $$@
 
 -include $$($(1)_OBJECTS:.o=.d)
 endef

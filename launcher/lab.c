@@ -17,6 +17,7 @@ static const struct lab_command commands[] = {
 	  "[--quick] [--append WORDS]",
 	  "Runs the report's program under its settings (a tick of 10 Hz, a line of log at\n"
 	  "each switch, an eager fork): in QEMU, at the rate of its divisor, and in Bochs.\n"
+	  "Virtual time: a busy host makes it slower, and changes nothing of what it says.\n"
 	  QUICK "at 10 Hz in QEMU alone\n"
 	  "Takes up to a minute, with --quick 10 s.\n" },
 	{ "livelock", "the report's failure on purpose, its causes, and the cure", lab_livelock,

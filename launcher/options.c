@@ -42,7 +42,8 @@ static const struct argp_option run_options[] = {
 	{ "machine", KEY_MACHINE, "microvm|q35|pc|auto", 0, "the virtual machine (default auto)",
 	  0 },
 	{ "timeout", KEY_TIMEOUT, "SECONDS", 0, "end it after that time, with status 124", 0 },
-	{ "dry-run", KEY_DRY_RUN, NULL, 0, "print the emulator's command line and do nothing", 0 },
+	{ "dry-run", KEY_DRY_RUN, NULL, 0, "print the emulator's command line for a shell, "
+	  "where descriptor 3 is the socket to the launcher, and do nothing", 0 },
 	{ "emulator", KEY_EMULATOR, "WORDS", 0, "more words for the emulator's command line", 0 },
 	{ "no-net", KEY_NO_NET, NULL, 0, "no network device (there is none yet)", 0 },
 	{ "disk", KEY_DISK, "IMAGE", 0, "not there yet", 0 },

@@ -12,6 +12,7 @@
 #include "trace.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -31,13 +32,28 @@ static void check_root(struct options *options)
 		die(STATUS_USAGE, "--root: %s", strerror(errno));
 }
 
+/* What the emulator needs to make special files in the host's directory; NULL: it does not. */
+static const char *preload_of(const struct options *options)
+{
+	if (!options->root || !options->write)
+		return NULL;
+	return text_format("%s/launcher/special_files.so", output_directory());
+}
+
+/* For a shell that has a socket for 3. The preload is passed as emulator.c does. */
 static int dry_run(const struct options *options, const struct kernel *kernel)
 {
 	const struct machine_files files = {
 		.log = options->log ? options->log : "/dev/null", .port = 3,
 	};
+	const char *preload = preload_of(options);
 	struct strings command = { 0 };
 
+	if (preload) {
+		printf("LD_PRELOAD=\"/proc/self/fd/4 $LD_PRELOAD\" 4<");
+		text_print_quoted(preload);
+		putchar(' ');
+	}
 	machine_command(&command, options, kernel, &files);
 	strings_print_quoted(&command);
 	return 0;
@@ -49,6 +65,7 @@ int run(const struct options *given)
 	struct strings command = { 0 };
 	struct emulator emulator;
 	struct kernel kernel;
+	const char *preload;
 	enum session_end end;
 	int status;
 
@@ -60,9 +77,9 @@ int run(const struct options *given)
 		trace_check_path(options.trace);
 	session_prepare();
 	emulator_prepare(&emulator, options.log);
-	if (options.root && options.write)
-		emulator_preload(&emulator, text_format("%s/launcher/special_files.so",
-							output_directory()));
+	preload = preload_of(&options);
+	if (preload)
+		emulator_preload(&emulator, preload);
 	machine_command(&command, &options, &kernel,
 			&(struct machine_files){ .log = emulator.log_path, .port = emulator.peer });
 	emulator_start(&emulator, &command);

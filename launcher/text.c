@@ -71,25 +71,28 @@ void strings_add_words(struct strings *list, const char *text)
 		strings_add(list, word);
 }
 
+void text_print_quoted(const char *text)
+{
+	if (is_plain(text)) {
+		fputs(text, stdout);
+		return;
+	}
+	putchar('\'');
+	for (; *text; text++) {
+		if (*text == '\'')
+			fputs("'\\''", stdout);
+		else
+			putchar(*text);
+	}
+	putchar('\'');
+}
+
 void strings_print_quoted(const struct strings *list)
 {
 	for (size_t i = 0; i < list->count; i++) {
-		const char *text = list->items[i];
-
 		if (i)
 			putchar(' ');
-		if (is_plain(text)) {
-			fputs(text, stdout);
-			continue;
-		}
-		putchar('\'');
-		for (; *text; text++) {
-			if (*text == '\'')
-				fputs("'\\''", stdout);
-			else
-				putchar(*text);
-		}
-		putchar('\'');
+		text_print_quoted(list->items[i]);
 	}
 	putchar('\n');
 }

@@ -27,7 +27,8 @@ void strings_addf(struct strings *list, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 /* The words of `text`, separated by spaces. */
 void strings_add_words(struct strings *list, const char *text);
-/* Prints the list as one line that a shell takes back. */
+/* Prints the word, or the list as one line, so that a shell takes it back. */
+void text_print_quoted(const char *text);
 void strings_print_quoted(const struct strings *list);
 /* Whether `words`, separated by spaces, contain `word`. */
 bool text_has_word(const char *words, const char *word);

@@ -14,25 +14,30 @@ IMAGE_FILES := $(wildcard user/image/etc/* user/image/bin/*)
 
 $(U)/init: $(INIT_SOURCES) $(INIT_HEADERS) user/build.mk
 	@mkdir -p $(@D)
-	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $(INIT_SOURCES)
+	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@.new $(INIT_SOURCES)
+	$(Q)mv $@.new $@
 
 $(U)/forkcost $(U)/fault $(U)/first: $(U)/%: user/%.c user/build.mk
 	@mkdir -p $(@D)
-	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<
+	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@.new $<
+	$(Q)mv $@.new $@
 
 # The programs of `tine lab`. The report's has its addresses from a script of its own.
 $(U)/lab-report: user/lab/report.S user/lab/report.ld user/build.mk
 	@mkdir -p $(@D)
 	$(Q)$(HOST_CC) -c -o $@.o $<
-	$(Q)ld -static -nostdlib -z max-page-size=4096 --no-warn-rwx-segments -T user/lab/report.ld -o $@ $@.o
+	$(Q)ld -static -nostdlib -z max-page-size=4096 --no-warn-rwx-segments -T user/lab/report.ld -o $@.new $@.o
+	$(Q)mv $@.new $@
 
 $(U)/lab-latency $(U)/lab-spaces: $(U)/lab-%: user/lab/%.c user/build.mk
 	@mkdir -p $(@D)
-	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@ $<
+	$(Q)$(USER_CC) $(USER_CFLAGS) -o $@.new $<
+	$(Q)mv $@.new $@
 
 $(U)/mkcpio: user/mkcpio.c user/build.mk
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@ $<
+	$(Q)$(HOST_CC) -std=gnu11 -O2 -Wall -Wextra -Werror -o $@.new $<
+	$(Q)mv $@.new $@
 
 # A link for each applet but those that are entries of their own.
 $(U)/manifest: user/image/manifest user/build.mk $(BUSYBOX)
@@ -49,10 +54,12 @@ $(O)/initramfs.cpio: $(U)/manifest $(U)/mkcpio $(U)/init $(U)/forkcost $(U)/faul
 
 # For tests of the kernel's decompressors.
 $(O)/initramfs.cpio.gz: $(O)/initramfs.cpio
-	$(Q)gzip -9nc $< > $@
+	$(Q)gzip -9nc $< > $@.new
+	$(Q)mv $@.new $@
 
 $(O)/initramfs.cpio.zst: $(O)/initramfs.cpio
-	$(Q)zstd -q -19 -f -o $@ $<
+	$(Q)zstd -q -19 -f -o $@.new $<
+	$(Q)mv $@.new $@
 
 .PHONY: image
 image: $(O)/initramfs.cpio

@@ -1,5 +1,5 @@
 /*
- * The log's ring. Writers append under a spin lock; a drainer (a kernel thread, see
+ * The log's rings. Writers append under a spin lock; a drainer (a kernel thread, see
  * klog_set_drainer) takes bytes out and writes them to the console without it. Taking some and
  * writing them is one step under console_lock: who flushes beside the drainer (power off, log=sync)
  * neither mixes with it nor ends while it holds bytes. The step is as long as the port's FIFO.
@@ -23,29 +23,35 @@
 
 #define RING_SIZE (64 * 1024UL)
 #define LINE_MAX 512
+#define LEVEL_BYTES 3
 #define STEP 16UL
+
+struct ring {
+	char bytes[RING_SIZE];
+	uint64_t written;			/* bytes ever appended */
+};
 
 enum log_level log_level = LOG_WARN;
 
 static struct spinlock console_lock = SPINLOCK_INIT(RANK_CONSOLE);
 static struct spinlock ring_lock = SPINLOCK_INIT(RANK_LOG);
-static char ring[RING_SIZE] GUARDED_BY(&ring_lock);
-static uint64_t ring_written GUARDED_BY(&ring_lock);	/* bytes ever appended */
-static uint64_t ring_drained GUARDED_BY(&ring_lock);	/* bytes written out, <= ring_written */
+static struct ring kept GUARDED_BY(&ring_lock);		/* for dmesg: with levels */
+static struct ring shown GUARDED_BY(&ring_lock);	/* for the port: what log= lets through */
+static uint64_t shown_drained GUARDED_BY(&ring_lock);	/* bytes written out, <= shown.written */
 
 static bool log_sync;				/* [I] after the command line is read */
 static void (*drainer_wake)(void);		/* [a] NULL: write through */
 static atomic32_t wake_wanted;
 static bool log_in_panic;			/* [a] one CPU is left: no lock */
 
-static void append_locked(const char *text, size_t n) REQUIRES(&ring_lock)
+static void append_locked(struct ring *ring, const char *text, size_t n) REQUIRES(&ring_lock)
 {
 	while (n > 0) {
-		size_t at = ring_written % RING_SIZE;
+		size_t at = ring->written % RING_SIZE;
 		size_t span = n < RING_SIZE - at ? n : RING_SIZE - at;
 
-		memcpy(ring + at, text, span);
-		ring_written += span;
+		memcpy(ring->bytes + at, text, span);
+		ring->written += span;
 		text += span;
 		n -= span;
 	}
@@ -55,17 +61,18 @@ static void append_locked(const char *text, size_t n) REQUIRES(&ring_lock)
  * is left of the line in which that ended. */
 static size_t take_locked(char *buf, size_t size, uint64_t *lost) REQUIRES(&ring_lock)
 {
-	uint64_t before = ring_drained;
+	uint64_t before = shown_drained;
 	size_t n = 0;
 
-	if (ring_written - ring_drained > RING_SIZE) {
-		ring_drained = ring_written - RING_SIZE;
-		while (ring_drained < ring_written && ring[ring_drained++ % RING_SIZE] != '\n')
+	if (shown.written - shown_drained > RING_SIZE) {
+		shown_drained = shown.written - RING_SIZE;
+		while (shown_drained < shown.written &&
+		       shown.bytes[shown_drained++ % RING_SIZE] != '\n')
 			;
 	}
-	*lost = ring_drained - before;
-	while (n < size && ring_drained < ring_written)
-		buf[n++] = ring[ring_drained++ % RING_SIZE];
+	*lost = shown_drained - before;
+	while (n < size && shown_drained < shown.written)
+		buf[n++] = shown.bytes[shown_drained++ % RING_SIZE];
 	return n;
 }
 
@@ -103,15 +110,18 @@ void klog_flush(void)
 		;
 }
 
+/* Linux's level as "<N>", which the port does not get, then the line. */
 static size_t format_line(char *line, size_t size, enum log_level level, const char *format,
 			  va_list args)
 {
 	static const char *const names[] = { "error: ", "warn: ", "", "" };
+	static const char *const levels[] = { "<3>", "<4>", "<6>", "<7>" };
 	uint64_t us = clock_ns() / NSEC_PER_USEC;
 	size_t n;
 
-	n = format_stored(line, size, "[%5llu.%06llu] %s", (unsigned long long)(us / 1000000),
-			  (unsigned long long)(us % 1000000), names[level]);
+	n = format_stored(line, size, "%s[%5llu.%06llu] %s", levels[level],
+			  (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000),
+			  names[level]);
 	n += format_string_v(line + n, size - n, format, args);
 	/* A line that was cut still ends as a line. */
 	if (n > size - 2)
@@ -121,12 +131,16 @@ static size_t format_line(char *line, size_t size, enum log_level level, const c
 	return n;
 }
 
-void klog_raw(const char *text, size_t n) NO_LOCK_ANALYSIS
+/* The port does without the first `hidden` bytes, which may be all. */
+static void append(const char *text, size_t n, size_t hidden) NO_LOCK_ANALYSIS
 {
 	irq_state_t state = acquire(&ring_lock), irq;
 
-	append_locked(text, n);
+	append_locked(&kept, text, n);
+	append_locked(&shown, text + hidden, n - hidden);
 	release(&ring_lock, state);
+	if (hidden == n)
+		return;
 	if (log_sync || log_in_panic || drainer_wake == NULL) {
 		/* A line that is preempted in its middle is hard to read. */
 		irq = arch_irq_save();
@@ -136,29 +150,31 @@ void klog_raw(const char *text, size_t n) NO_LOCK_ANALYSIS
 		arch_ipi_send(cpu_id(), IPI_RESCHEDULE);
 }
 
+void klog_raw(const char *text, size_t n) { append(text, n, 0); }
+
 void klog(enum log_level level, const char *format, ...)
 {
 	char line[LINE_MAX];
 	va_list args;
 	size_t n;
 
-	if (level > log_level)
+	if (level > log_level && level > LOG_INFO)
 		return;
 	va_start(args, format);
 	n = format_line(line, sizeof(line), level, format, args);
 	va_end(args);
-	klog_raw(line, n);
+	append(line, n, level <= log_level ? LEVEL_BYTES : n);
 }
 
 size_t klog_read_tail(char *buf, size_t n) NO_LOCK_ANALYSIS
 {
 	irq_state_t state = acquire(&ring_lock);
-	uint64_t have = ring_written < RING_SIZE ? ring_written : RING_SIZE;
+	uint64_t have = kept.written < RING_SIZE ? kept.written : RING_SIZE;
 
 	if (n > have)
 		n = have;
 	for (size_t i = 0; i < n; i++)
-		buf[i] = ring[(ring_written - n + i) % RING_SIZE];
+		buf[i] = kept.bytes[(kept.written - n + i) % RING_SIZE];
 	release(&ring_lock, state);
 	return n;
 }
@@ -166,7 +182,7 @@ size_t klog_read_tail(char *buf, size_t n) NO_LOCK_ANALYSIS
 bool klog_has_undrained(void) NO_LOCK_ANALYSIS
 {
 	irq_state_t state = acquire(&ring_lock);
-	bool some = ring_drained != ring_written;
+	bool some = shown_drained != shown.written;
 
 	release(&ring_lock, state);
 	return some;

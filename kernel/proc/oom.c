@@ -12,27 +12,31 @@
 #include "mem/page.h"
 #include "proc/proc_internal.h"
 
+/* The first task that has its space still; NULL. */
+static struct task *task_with_space_locked(struct process *p) REQUIRES(&p->lock)
+{
+	struct task *task;
+
+	list_for_each(task, &p->tasks, process_node) {
+		if (task->space_view != NULL)
+			return task;
+	}
+	return NULL;
+}
+
 static int64_t score_of(struct process *p, uint64_t total_pages)
 {
 	irq_state_t state = spin_lock_irqsave(&p->lock);
-	struct task *leader = p->leader;
-	struct space *space = NULL;
+	struct task *task = NULL;
 	int64_t score = -1;
-	struct task *task;
 
-	if (p->oom_score_adj != -1000 && leader != NULL) {
-		list_for_each(task, &p->tasks, process_node) {
-			if (task->space_view != NULL) {
-				space = task->space_view;
-				break;
-			}
-		}
-		if (space != NULL)
-			score = (int64_t)space_resident_pages(space) +
-				(int64_t)p->oom_score_adj * (int64_t)(total_pages / 1000);
-	}
+	if (p->oom_score_adj != -1000 && p->leader != NULL)
+		task = task_with_space_locked(p);
+	if (task != NULL)
+		score = (int64_t)space_resident_pages(task->space_view) +
+			(int64_t)p->oom_score_adj * (int64_t)(total_pages / 1000);
 	spin_unlock_irqrestore(&p->lock, state);
-	return space == NULL ? -1 : score < 1 ? 1 : score;
+	return task == NULL ? -1 : score < 1 ? 1 : score;
 }
 
 /* Counted; NULL when there is none. *dying: somebody was told to go and has memory still. */
@@ -74,13 +78,28 @@ static bool memory_is_there(void)
 	return stats.free > 256;
 }
 
+#define KIB(pages) ((unsigned long long)(pages) * (PAGE_SIZE / 1024))
+
+/* In Linux's words, which init looks for; what is resident counts as in /proc/PID/status. */
+static void log_victim_locked(struct process *p, struct task *task) REQUIRES(&p->lock)
+{
+	log_error("Out of memory: Killed process %u (%s) total-vm:%llukB, anon-rss:%llukB, "
+		  "file-rss:0kB, shmem-rss:0kB, UID:%u pgtables:0kB oom_score_adj:%d", p->pid,
+		  task->thread.name, KIB(read_once(task->space_view->mapped_pages)),
+		  KIB(space_resident_pages(task->space_view)), task->cred->uid, p->oom_score_adj);
+}
+
 /* Whether the caller is the first to tell it: processors run out of memory together. */
 static bool name_victim(struct process *p)
 {
 	irq_state_t state = spin_lock_irqsave(&p->lock);
-	bool first = !p->oom_named;
+	struct task *task = task_with_space_locked(p);
+	bool first = !p->oom_named && task != NULL;
 
-	p->oom_named = true;
+	if (first) {
+		p->oom_named = true;
+		log_victim_locked(p, task);
+	}
 	spin_unlock_irqrestore(&p->lock, state);
 	return first;
 }
@@ -93,10 +112,8 @@ void oom_relieve(void)
 	if (memory_is_there())
 		return;
 	victim = choose_victim(&dying);
-	if (victim != NULL && !dying && name_victim(victim)) {
-		log_error("out of memory: ending pid %u", victim->pid);
+	if (victim != NULL && !dying && name_victim(victim))
 		(void)signal_send_process(victim, SIGKILL, NULL);
-	}
 	if (victim != NULL)
 		process_put(victim);
 	else if (!dying)

@@ -8,8 +8,10 @@ EXPLORE_SOURCES := $(wildcard test/explore/*.c) kernel/lib/number.c
 $(O)/user/explore: $(EXPLORE_SOURCES) test/explore/explore.h kernel/sched/explore_abi.h \
 		kernel/lib/number.h test/explore/build.mk
 	@mkdir -p $(@D)
-	$(Q)musl-gcc $(EXPLORE_CFLAGS) -static -s -o $@ $(EXPLORE_SOURCES)
+	$(Q)musl-gcc $(EXPLORE_CFLAGS) -static -s -o $@.new $(EXPLORE_SOURCES)
+	$(Q)mv $@.new $@
 
 $(O)/user/tiny: test/explore/tiny.S test/explore/build.mk
 	@mkdir -p $(@D)
-	$(Q)gcc -nostdlib -static -s -Wl,--build-id=none -Wl,-z,noseparate-code -o $@ $<
+	$(Q)gcc -nostdlib -static -s -Wl,--build-id=none -Wl,-z,noseparate-code -o $@.new $<
+	$(Q)mv $@.new $@

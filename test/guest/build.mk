@@ -28,12 +28,15 @@ $(O)/guest/storm $(O)/guest/storm-glibc: $(GUEST_DIR)/storm_rounds.c
 
 $(O)/guest/%-glibc: $(GUEST_DIR)/%.c $(GUEST_DEPS)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_GNU) $(GUEST_CFLAGS) -static -o $@ $(filter %.c,$^) -lrt
+	$(Q)$(GUEST_GNU) $(GUEST_CFLAGS) -static -o $@.new $(filter %.c,$^) -lrt
+	$(Q)mv $@.new $@
 
 $(O)/guest/%-pie: $(GUEST_DIR)/%.c $(GUEST_DEPS)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_GNU) $(GUEST_CFLAGS) -fPIE -static-pie -o $@ $(filter %.c,$^)
+	$(Q)$(GUEST_GNU) $(GUEST_CFLAGS) -fPIE -static-pie -o $@.new $(filter %.c,$^)
+	$(Q)mv $@.new $@
 
 $(O)/guest/%: $(GUEST_DIR)/%.c $(GUEST_DEPS)
 	@mkdir -p $(@D)
-	$(Q)$(GUEST_MUSL) $(GUEST_CFLAGS) -static -s -o $@ $(filter %.c,$^)
+	$(Q)$(GUEST_MUSL) $(GUEST_CFLAGS) -static -s -o $@.new $(filter %.c,$^)
+	$(Q)mv $@.new $@

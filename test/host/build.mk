@@ -33,11 +33,13 @@ run-host-tests: host-tests
 
 $(O)/host/%.c.o: %.c
 	@mkdir -p $(@D)
-	$(Q)$(HOST_CC) $(HOST_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(HOST_CC) $(HOST_CFLAGS) $(DEPENDENCIES) -c -o $@.new $<
+	$(Q)mv $(@:.o=.d).new $(@:.o=.d) && mv $@.new $@
 
 define HOST_TEST
 $(O)/host/$(1): $(patsubst %,$(O)/host/%.o,test/host/$(1).c test/host/host_test.c $(call host_links,test/host/$(1).c))
-	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -o $$@ $$^ -lpthread
+	$$(Q)$$(HOST_CC) $$(HOST_CFLAGS) -o $$@.new $$^ -lpthread
+	$$(Q)mv $$@.new $$@
 -include $(patsubst %,$(O)/host/%.d,test/host/$(1).c $(call host_links,test/host/$(1).c))
 endef
 $(foreach test,$(HOST_TESTS),$(eval $(call HOST_TEST,$(test))))
@@ -48,7 +50,8 @@ define HOST_FUZZER
 $(O)/fuzz/$(1): test/host/fuzz_$(1).c $(call host_links,test/host/fuzz_$(1).c) $(HOST_HEADERS)
 	@mkdir -p $$(@D)
 	$$(Q)test -n "$$(FUZZ_CLANG)" || { echo "fuzzers: no clang with libFuzzer: apt install clang-14 libclang-rt-14-dev" >&2; exit 1; }
-	$$(Q)$$(FUZZ_CLANG) $$(FUZZ_CFLAGS) -o $$@ $$(filter %.c,$$^)
+	$$(Q)$$(FUZZ_CLANG) $$(FUZZ_CFLAGS) -o $$@.new $$(filter %.c,$$^)
+	$$(Q)mv $$@.new $$@
 endef
 $(foreach fuzzer,$(HOST_FUZZERS),$(eval $(call HOST_FUZZER,$(fuzzer))))
 
@@ -64,8 +67,10 @@ run-fuzzers: fuzzers
 # The ABI's names, twice in one test: from our headers and from the host's.
 $(O)/host/abi_names.inc: $(wildcard kernel/abi/*.h) test/host/abi-names
 	@mkdir -p $(@D)
-	$(Q)test/host/abi-names $(filter-out %/unistd_i386.h,$(filter %.h,$^)) > $@
+	$(Q)test/host/abi-names $(filter-out %/unistd_i386.h,$(filter %.h,$^)) > $@.new
+	$(Q)mv $@.new $@
 $(O)/host/abi_names_i386.inc: kernel/abi/unistd_i386.h test/host/abi-names
 	@mkdir -p $(@D)
-	$(Q)test/host/abi-names $(filter %.h,$^) > $@
+	$(Q)test/host/abi-names $(filter %.h,$^) > $@.new
+	$(Q)mv $@.new $@
 $(patsubst %,$(O)/host/test/host/abi_%.c.o,ours libc kernel i386 test): $(O)/host/abi_names.inc $(O)/host/abi_names_i386.inc

@@ -1,6 +1,7 @@
 /*
  * Does the log keep each line whole and once, whoever writes and drains beside; what is left when
- * its ring overflows; is a long line cut as a line; and does log=sync write before it returns?
+ * its ring overflows; is a long line cut as a line; does log=sync write before it returns; and is
+ * what the port does not get kept for dmesg?
  *
  * links: arch/host/stacks.c arch/host/machine.c arch/host/support.c
  * links: core/percpu.c core/spinlock.c core/clock.c core/timer.c core/ipi.c core/trace.c
@@ -108,6 +109,27 @@ static void levels(void)
 
 TEST(a_line_has_its_time_its_level_and_one_end) { run_alone("klog-levels", levels); }
 
+/* What log= keeps from the port is kept all the same, and wakes no drainer; debug is not. */
+static void kept(void)
+{
+	char tail[256];
+
+	begin("log=warn");
+	klog_set_drainer(count_wake);
+	log_info("one");
+	log_debug("not this");
+	arch_schedule_point();
+	HOST_EXPECT(wakes == 0 && !klog_has_undrained());
+	log_error("two");
+	klog_flush();
+	HOST_EXPECT(line_count() == 1 && lines_of("error: two") == 1);
+	tail[klog_read_tail(tail, sizeof(tail) - 1)] = '\0';
+	HOST_EXPECT(strstr(tail, "] one\n<3>[") != NULL && strstr(tail, "] error: two\n") != NULL);
+	HOST_EXPECT(strstr(tail, "<6>[") != NULL && strstr(tail, "not this") == NULL);
+}
+
+TEST(a_line_that_the_port_does_not_get_is_kept) { run_alone("klog-kept", kept); }
+
 /* Longer than a line may be: cut, but a line. */
 static void long_line(void)
 {
@@ -130,7 +152,7 @@ TEST(a_long_line_is_cut_and_ends_as_a_line) { run_alone("klog-long", long_line);
 static void overflow(void)
 {
 	unsigned long long lost;
-	char tail[64], last[32];
+	char tail[24], last[32];
 	size_t said = 0, got;
 
 	begin("");

@@ -12,16 +12,19 @@ perf: $(O)/perf/perf.tar
 
 $(O)/perf/perf: $(PERF_SOURCES) $(PERF_DIR)/perf.h $(PERF_DIR)/build.mk
 	@mkdir -p $(@D)
-	$(Q)$(PERF_MUSL) $(PERF_CFLAGS) -static -s -o $@ $(PERF_SOURCES)
+	$(Q)$(PERF_MUSL) $(PERF_CFLAGS) -static -s -o $@.new $(PERF_SOURCES)
+	$(Q)mv $@.new $@
 
 # What fork-exec and exec-dynamic execute: the same source, static with musl and dynamic with glibc.
 $(O)/perf/nothing: $(PERF_DIR)/nothing.c $(PERF_DIR)/build.mk
 	@mkdir -p $(@D)
-	$(Q)$(PERF_MUSL) $(PERF_CFLAGS) -static -s -o $@ $<
+	$(Q)$(PERF_MUSL) $(PERF_CFLAGS) -static -s -o $@.new $<
+	$(Q)mv $@.new $@
 
 $(O)/perf/dynamic: $(PERF_DIR)/nothing.c $(PERF_DIR)/build.mk
 	@mkdir -p $(@D)
-	$(Q)gcc $(PERF_CFLAGS) -s -o $@ $<
+	$(Q)gcc $(PERF_CFLAGS) -s -o $@.new $<
+	$(Q)mv $@.new $@
 
 $(O)/perf/perf.tar: $(PERF_PROGRAMS) $(PERF_DIR)/pack
 	$(Q)$(PERF_DIR)/pack $@ perf $(PERF_PROGRAMS)

@@ -18,6 +18,10 @@ for my $name (qw(null pipe switch-2 fork-exit fork-1g processes-1000 redis boot 
 	ok((grep { $_ eq $name } @names), "bench --list: $name");
 }
 
+# It needs one of the programs for that, and says so.
+unlike $r->{err}, qr/^(?!tine: bench: building its programs, once$)./m, 'bench --list: no other words';
+like tine('bench', '--help')->{out}, qr/--list +the metrics, .*built/s, 'bench --help: --list builds';
+
 $r = tine('bench', 'no-such-metric');
 is $r->{status}, 2, 'an unknown metric: status';
 is $r->{err}, "tine: bench: no metric no-such-metric; see ./tine bench --list\n", 'an unknown metric: one line';

@@ -105,6 +105,10 @@ is $r->{out}, "hello\n", '--log: the output stays clean';
 is $r->{err}, '', '--log: nothing on stderr';
 cmp_ok length slurp($log), '>', 20, '--log: a log';
 like slurp($log), qr/frobnicate/, 'a word that the kernel does not know is named in its log';
+$r = tine(tine_argv('--log', $log, '--', 'sh', '-c', 'echo for dmesg alone > /dev/kmsg; dmesg'));
+like $r->{out}, qr/\A\[ .*^\[ *\d+\.\d+\] for dmesg alone$/ms, 'dmesg has what a program logs, and what the kernel said';
+cmp_ok scalar(() = $r->{out} =~ /\n/g), '>', 4, 'dmesg has lines that the log leaves out';
+unlike slurp($log), qr/for dmesg alone/, '--log: has what log= says' unless is_linux;
 refused('--log', tine_argv('--log', '/no/such/dir/log', '--', 'true'));
 # Into something that is no file it is copied at the end.
 $r = tine(tine_argv('--log', '/dev/stderr', '--append', 'frobnicate=7', '--', 'echo', 'hello'));

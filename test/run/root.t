@@ -5,6 +5,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use POSIX ();
+use Socket;
 use Test::More;
 use TineRun;
 
@@ -26,6 +27,15 @@ sub tree {
 sub in_root {
 	my ($options, @command) = @_;
 	return tine(tine_argv('--root', $dir, @$options, '--', @command));
+}
+
+# fork(2), with one end of a socket pair in the argument, and the other as the child's 3.
+sub fork_with_socket {
+	socketpair $_[0], my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC or die "socketpair: $!";
+	my $pid = fork // die "fork: $!";
+
+	POSIX::dup2(fileno $theirs, 3) if $pid == 0;
+	return $pid;
 }
 
 # The first use of Linux may fetch it, and says so.
@@ -77,6 +87,17 @@ $r = in_root(['--rw'], 'sh', '-c', 'mkfifo -m 640 /etc/fifo; (echo through > /et
 	. 'cat /etc/hosts-own');
 is $r->{out}, "through\n", "--rw: a FIFO of the host is a pipe of the guest's";
 ok -p "$dir/etc/fifo" && ((stat _)[2] & 07777) == 0640, '--rw: a FIFO is one on the host';
+
+# The line that --dry-run prints, in a shell whose 3 is a launcher's socket: START with /, `mkfifo` and its argument.
+$r = in_root(['--rw', '--dry-run'], 'true');
+my ($line, $pasted) = ($r->{out}, fork_with_socket(my $socket));
+if ($pasted == 0) {
+	exec 'sh', '-c', $line or POSIX::_exit(126);
+}
+my $start = pack('V3v4', 1 << 5, 2, 0, (0) x 4) . "/\0mkfifo\0/etc/pasted\0";
+syswrite $socket, pack('VCCv', length $start, 1, 0, 0) . $start;
+TineRun::wait_limited($pasted, 60);
+ok -p "$dir/etc/pasted", '--rw --dry-run: what it prints does the same' or diag $line;
 
 # The guest holds it open and has read it; what the host makes of it is seen a second later.
 SKIP: {

@@ -8,9 +8,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/klog.h>
 #include <sys/reboot.h>
 #include <unistd.h>
 
@@ -84,6 +86,27 @@ static void send_trace(int fd)
 		port_send(&port, PROTOCOL_TRACE, 0, piece, (size_t)got);
 }
 
+#define LOG_READ_ALL	3
+
+/*
+ * A shell's user sees "Killed" when the kernel ends a command for its memory, and who it was in the
+ * kernel's log. Both kernels have the same words there. No process had the command's number before.
+ */
+static void report_killed(pid_t pid)
+{
+	static char log[64 * 1024];
+	const int length = klogctl(LOG_READ_ALL, log, sizeof(log) - 1);
+	const char *said, *rest;
+	char victim[64];
+
+	snprintf(victim, sizeof(victim), "Out of memory: Killed process %d (", (int)pid);
+	said = length > 0 ? strstr(log, victim) : NULL;
+	rest = said ? strstr(said, ", file-rss:") : NULL;
+	if (rest)
+		port_send_text(&port, PROTOCOL_ERROR, "%.*s; give it more with --memory",
+			       (int)(rest - said), said);
+}
+
 static void serve_launcher(void)
 {
 	const struct protocol_hello hello = { .version = PROTOCOL_VERSION };
@@ -107,6 +130,8 @@ static void serve_launcher(void)
 		result.value = (uint32_t)spawn(&port, &command, &child);
 		if (result.value == 0)
 			session_run(&port, &child, &result);
+		if (result.by_signal && result.value == SIGKILL)
+			report_killed(child.pid);
 	}
 	if (command.flags & START_TRACE)
 		send_trace(trace);

@@ -20,6 +20,8 @@ STAND_IN void klog(enum log_level level, const char *format, ...)
 {
 	va_list args;
 
+	if (level > log_level)
+		return;
 	va_start(args, format);
 	fputs("# log: ", stderr);
 	vfprintf(stderr, format, args);

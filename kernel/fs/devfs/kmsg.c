@@ -1,8 +1,8 @@
 /*
  * /dev/kmsg. A reader gets a copy of the log as it was at its first read (or since the last seek to
- * the start), one record a read: "6,SEQUENCE,0,-;TEXT". At the end it gets -EAGAIN, or 0 when it
- * would wait: there is no waiting for more. A write is one line of the log, "<LEVEL>" in front or
- * not.
+ * the start), one record a read: "LEVEL,SEQUENCE,0,-;TEXT". At the end it gets -EAGAIN, or 0 where
+ * it would wait: there is no waiting for more. A write is one line of the log, "<LEVEL>" in front
+ * or not.
  */
 #include "fs/devfs/kmsg.h"
 
@@ -44,8 +44,9 @@ static ssize_t kmsg_read(struct file *file, struct iobuf *to, loff_t *pos)
 {
 	struct kmsg_copy *copy = copy_log(file);
 	char record[LINE_MAX + 48];
-	const char *line, *end;
+	const char *line, *end, *text;
 	size_t n, length;
+	char level = '6';
 
 	if (copy == NULL)
 		return -ENOMEM;
@@ -54,8 +55,14 @@ static ssize_t kmsg_read(struct file *file, struct iobuf *to, loff_t *pos)
 	line = copy->text + *pos;
 	end = memchr(line, '\n', copy->bytes - (size_t)*pos);
 	length = end != NULL ? (size_t)(end - line) : copy->bytes - (size_t)*pos;
-	n = format_stored(record, sizeof(record), "6,%lu,0,-;%.*s\n",
-			  (unsigned long)copy->sequence, (int)MIN(length, (size_t)LINE_MAX), line);
+	text = line;
+	if (length > 3 && line[0] == '<' && line[1] >= '0' && line[1] <= '7' && line[2] == '>') {
+		level = line[1];
+		text += 3;
+	}
+	n = format_stored(record, sizeof(record), "%c,%lu,0,-;%.*s\n", level,
+			  (unsigned long)copy->sequence,
+			  (int)MIN(length - (size_t)(text - line), (size_t)LINE_MAX), text);
 	if (to->left < n)
 		return -EINVAL;
 	if (iobuf_put(to, record, n) < n)
