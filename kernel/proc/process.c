@@ -192,11 +192,14 @@ void task_set_destructor(struct task *task)
 	task->thread.destroy = task_destroy;
 }
 
+uint64_t task_forks GUARDED_BY(&process_tree_lock);
+
 void pid_publish_task_locked(struct pid_entry *entry, struct task *task)
 {
 	assert_held(&process_tree_lock);
 	ASSERT(entry->task == NULL);
 	entry->task = task;
+	task_forks++;
 }
 
 void task_unlink_locked(struct task *task)
