@@ -1,6 +1,6 @@
 /*
- * Do /proc/PID/status and statm say of what kind a process's memory is, how many page tables it has,
- * and which processors it may use?
+ * Do /proc/PID/status and statm say what a process's memory is, how many page tables it has, and
+ * which processors it may use?
  */
 #include "guest.h"
 

@@ -2,14 +2,12 @@
  * /proc itself: the system as a whole, and the names of processes.
  */
 #include "abi/errno.h"
-#include "abi/mount.h"
 #include "arch/arch_down.h"
 #include "core/clock.h"
 #include "core/cmdline.h"
 #include "core/finding.h"
 #include "core/irq.h"
 #include "fs/procfs/procfs.h"
-#include "lib/device_number.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/page.h"
@@ -313,82 +311,6 @@ static int link_mounts(const struct proc_subject *s, char **out)
 {
 	*out = kstrdup("self/mounts");
 	return *out != NULL ? 0 : -ENOMEM;
-}
-
-/* --- mount tables ----------------------------------------------------------------------------- */
-
-struct mount_listing {
-	struct text *out;
-	char *buffer;
-	const struct path *root;
-	bool info;
-};
-
-static void put_flags(struct text *out, uint32_t flags)
-{
-	text_printf(out, "%s%s%s%s%s", flags & MS_RDONLY ? "ro" : "rw",
-		    flags & MS_NOSUID ? ",nosuid" : "", flags & MS_NODEV ? ",nodev" : "",
-		    flags & MS_NOEXEC ? ",noexec" : "",
-		    flags & MS_NOATIME ? ",noatime" : ",relatime");
-}
-
-static void put_mount(void *arg, const struct mount *mount)
-{
-	struct mount_listing *l = arg;
-	struct path path = { (struct mount *)mount, mount->root };
-	const char *source = mount->super->source != NULL ? mount->super->source : "none";
-	bool reachable = false;
-	char *name = path_name(&path, l->root, l->buffer, PATH_MAX_BYTES, &reachable);
-
-	if (name == NULL || !reachable)
-		return;
-	if (l->info) {
-		text_printf(l->out, "%u %u %u:%u / ", mount->id,
-			    mount->parent != NULL ? mount->parent->id : mount->id,
-			    device_major(mount->super->device), device_minor(mount->super->device));
-		text_put_escaped(l->out, name);
-		text_putc(l->out, ' ');
-		put_flags(l->out, mount->flags);
-		text_printf(l->out, " - %s ", mount->super->type->name);
-		text_put_escaped(l->out, source);
-		text_printf(l->out, " %s\n", mount->super->read_only ? "ro" : "rw");
-		return;
-	}
-	text_put_escaped(l->out, source);
-	text_putc(l->out, ' ');
-	text_put_escaped(l->out, name);
-	text_printf(l->out, " %s ", mount->super->type->name);
-	put_flags(l->out, mount->flags | (mount->super->read_only ? MS_RDONLY : 0));
-	text_printf(l->out, " 0 0\n");
-}
-
-static int show_mount_table(struct text *out, const struct proc_subject *s, bool info)
-{
-	struct mount_listing l = {
-		.out = out, .root = &s->root, .info = info,
-		.buffer = kmalloc(PATH_MAX_BYTES),
-	};
-
-	if (l.buffer == NULL)
-		return -ENOMEM;
-	mount_for_each(put_mount, &l);
-	kfree(l.buffer);
-	return 0;
-}
-
-int proc_show_mounts(struct text *out, const struct proc_subject *s)
-{
-	return show_mount_table(out, s, false);
-}
-
-int proc_show_mountinfo(struct text *out, const struct proc_subject *s)
-{
-	return show_mount_table(out, s, true);
-}
-
-int proc_show_mountstats(struct text *out, const struct proc_subject *s)
-{
-	return show_mount_table(out, s, false);
 }
 
 /* --- processes -------------------------------------------------------------------------------- */
