@@ -35,6 +35,13 @@ bool page_fault_enter(struct trap_frame *frame, uint64_t address, enum fault_acc
 void exception_enter(struct trap_frame *frame, const struct exception *e);
 
 /*
+ * A sample: what the current thread does for its program between the two stands for
+ * TRACE_RARE_MEAN such pieces of work (sched/stats.c). The end of the thread ends it, too.
+ */
+void kernel_sample_begin(void);
+void kernel_sample_end(void);
+
+/*
  * The one door out to user mode: every return runs it last, with interrupts off on return.
  * Delivers signals, switches threads when due, arms the slice. Returns what
  * frame_prepare_return() did.

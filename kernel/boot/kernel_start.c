@@ -36,6 +36,7 @@ static void init_thread(void *arg)
 	cmdline_log_unknown();
 	log_info("boot: the first process at %llu us, %u processors",
 		 (unsigned long long)clock_ns() / NSEC_PER_USEC, cpu_count);
+	sched_charge_boot();
 	first_process_start();
 }
 
@@ -48,6 +49,7 @@ void kernel_start(void)
 	arch_start_processors();
 	thread = thread_create_kernel("boot", init_thread, NULL);
 	VERIFY(thread != NULL);
+	sched_charge_boot();
 	sched_start(thread);
 	sched_idle_loop();
 }

@@ -27,6 +27,8 @@ struct cpu {
 	uint32_t irq_depth;		/* [c] nesting of interrupt handlers */
 	uint64_t idle_ns;		/* [c] */
 	uint64_t irq_pc;		/* [c] where the latest interrupt came */
+	uint64_t interrupts;		/* [c] all of them, the timer's and other processors' too */
+	uint32_t faults;		/* [c] page faults */
 	bool online;			/* [I] after start-up */
 	bool user_is_live;		/* [c] interrupts off: arch_prepare_user() was called since
 					 * the switch, and what it brought is still there */

@@ -25,8 +25,17 @@ static inline bool trace_is_on(void) { return *(const uint8_t *)&trace_on != 0; 
  * count has none of these bits. While the recorder is on they are 0: each pass goes the slow way,
  * where the events are.
  */
-#define TRACE_RARE 64u
+#define TRACE_RARE 128u
 extern uint32_t trace_rare_mask;
+/*
+ * What to add to a count that has come to such a pass: a path that alternates between two things
+ * would show the same one each time. The passes are TRACE_RARE_MEAN apart then.
+ */
+#define TRACE_RARE_MEAN 96u
+static inline uint32_t trace_rare_skip(uint32_t count)
+{
+	return count / TRACE_RARE * 2654435769u >> 26;
+}
 
 void trace_record(enum trace_id id, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t e,
 		  uint64_t f);

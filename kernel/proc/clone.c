@@ -109,6 +109,8 @@ static int prepare_thread(struct clone_plan *plan)
 			sched_set_nice(&child->thread, 0);
 	}
 	child->timer_slack_ns = self->timer_slack_ns;
+	/* Else what programs with few calls do would never be sampled. */
+	child->sample_count = self->sample_count;
 	child->machine_check_policy = self->machine_check_policy;
 	return 0;
 }

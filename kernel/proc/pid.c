@@ -160,9 +160,24 @@ struct process *process_next(uint32_t pid)
 	return p;
 }
 
-uint32_t pid_last(void)
+static bool is_blocked(const struct thread *t)
 {
-	return read_once(ids.cursor);
+	return read_once(t->state) == THREAD_SLEEPING && t->wait_mode == WAIT_UNINTERRUPTIBLE;
+}
+
+void task_counts_get(struct task_counts *out)
+{
+	irq_state_t state = spin_lock_irqsave(&process_tree_lock);
+	struct pid_entry *entry;
+
+	*out = (struct task_counts){ .forks = task_forks, .last_id = ids.cursor - 1 };
+	for (uint32_t id = 0; (entry = idmap_next(&ids, &id)) != NULL; id++) {
+		if (entry->task == NULL)
+			continue;
+		out->tasks++;
+		out->blocked += is_blocked(&entry->task->thread);
+	}
+	spin_unlock_irqrestore(&process_tree_lock, state);
 }
 
 uint32_t pid_count(void)

@@ -25,16 +25,17 @@ void pid_init(void);
 /* wanted 0: any. -EAGAIN: all taken, -EEXIST, -EINVAL, -ENOMEM. */
 must_check int pid_allocate(uint32_t wanted, struct pid_entry **out);
 void pid_cancel(struct pid_entry *entry);			/* never published */
-uint32_t pid_last(void);
 uint32_t pid_count(void);
 void pid_release_locked(struct pid_entry *entry) REQUIRES(&process_tree_lock);	/* if unused */
 struct pid_entry *pid_find_locked(uint32_t id) REQUIRES(&process_tree_lock);
+extern uint64_t task_forks GUARDED_BY(&process_tree_lock);	/* tasks published since the boot */
 static inline void pid_publish_task_locked(struct pid_entry *entry, struct task *task)
 	REQUIRES(&process_tree_lock)
 {
 	assert_held(&process_tree_lock);
 	ASSERT(entry->task == NULL);
 	entry->task = task;
+	task_forks++;
 }
 
 struct process_group *group_find_locked(uint32_t id) REQUIRES(&process_tree_lock);

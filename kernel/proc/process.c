@@ -162,6 +162,8 @@ void task_free(struct task *task)
 	slab_free(task_cache, task);
 }
 
+uint64_t task_forks GUARDED_BY(&process_tree_lock);
+
 void task_unlink_locked(struct task *task)
 {
 	struct pid_entry *entry = pid_find_locked(task->thread.id);

@@ -1,7 +1,6 @@
 /*
  * Accounting. The scheduler knows how long each thread ran. How much of it was in the kernel is
- * estimated by measuring every 64th system call and page fault (task_sample_*), which costs nothing
- * on the others; the sum of both is always the exact run time.
+ * estimated by samples (sched/stats.c); the sum of both is always the exact run time.
  */
 #include "proc/rusage.h"
 
@@ -12,7 +11,7 @@
 void task_times(struct task *task, uint64_t *user_ns, uint64_t *system_ns)
 {
 	uint64_t total = sched_thread_run_ns(&task->thread);
-	uint64_t system = MIN(read_once(task->system_estimate_ns), total);
+	uint64_t system = MIN(read_once(task->thread.system_ns), total);
 
 	*system_ns = system;
 	*user_ns = total - system;

@@ -139,6 +139,7 @@ struct task {
 	uint32_t trap_number;			/* of the last fault: for the signal frame */
 	uint64_t trap_error, trap_address;
 	uint64_t timer_slack_ns;
+	uint32_t sample_count;			/* [o] system calls made; a child goes on from it */
 	uint8_t machine_check_policy;		/* prctl(PR_MCE_KILL): PR_MCE_KILL_* */
 	bool sched_reset_on_fork;		/* SCHED_RESET_ON_FORK */
 	uint64_t tsc_mode;
@@ -150,8 +151,6 @@ struct task {
 	/* [o] the latest fault of the program's own, and how often it came again: fault.c */
 	uint64_t fault_address, fault_pc;
 	uint32_t fault_calls, fault_repeats;
-	uint64_t system_estimate_ns;		/* sampled: rusage.c */
-	uint32_t sample_count;
 	bool accounted;				/* process->lock: in its sums of dead threads */
 	void (*first_run)(void);		/* PID 1: what it does before user mode */
 	uint64_t fail_nth;			/* [o] failure sweep: 0 is off */
@@ -196,6 +195,13 @@ static inline void task_put(struct task *t) { thread_put(&t->thread); }
 /* Every process in pid order from `pid` on: counted, NULL at the end. For procfs. */
 struct process *process_next(uint32_t pid);
 struct task *process_next_task(struct process *p, uint32_t tid);
+/* The system's; looks at every task. */
+struct task_counts {
+	uint64_t forks;				/* processes and threads made since the boot */
+	uint32_t tasks, blocked;		/* those there are; of them, in state D */
+	uint32_t last_id;			/* the number given out last */
+};
+void task_counts_get(struct task_counts *out);
 /* Tells the trace the task's name. */
 static inline void task_trace_name(const struct task *task)
 {

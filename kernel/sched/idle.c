@@ -32,7 +32,7 @@ static void adopt_this_cpu(void)
 
 	idle_thread_init(idle, cpu);
 	runqueue_init(runqueue_of(cpu), cpu, idle);
-	runqueue_of(cpu)->idle_since_ns = clock_ns();
+	runqueue_of(cpu)->idle_since_ns = 0;	/* one that was not started yet idled, too */
 	cpu_self()->current = idle;
 	atomic32_or(&sched_online_mask, cpu_bit(cpu));
 }

@@ -181,7 +181,13 @@ void runqueue_charge(struct runqueue *rq, uint64_t now)
 		rt_limit_charge(rq, delta, now);
 		return;
 	}
-	t->virtual_ns += (uint64_t)(((unsigned __int128)delta * t->inverse_weight) >> 32);
+	if (likely(t->weight == NICE_0_WEIGHT)) {
+		t->virtual_ns += delta;
+	} else {
+		t->virtual_ns += (uint64_t)(((unsigned __int128)delta * t->inverse_weight) >> 32);
+		if (t->nice > 0)
+			rq->nice_ns += delta;
+	}
 	if (virtual_difference(t->virtual_ns, t->deadline_virtual_ns) >= 0)
 		t->deadline_virtual_ns = t->virtual_ns + t->request_virtual_ns;
 }

@@ -36,9 +36,15 @@ struct runqueue {
 	uint64_t next_balance_ns;
 	uint64_t switches;		/* [r] */
 	uint64_t idle_since_ns;
+	uint64_t nice_ns;		/* niced threads ran */
 
 	/* Last: a switch among others touches only what is above. */
 	struct list_head rt[RT_LEVELS];
+
+	/* stats.c: by samples, in the kernel; of that, by niced threads */
+	uint64_t system_ns, nice_system_ns;
+	uint64_t sampled_busy_ns;	/* how long this processor had been busy at the latest */
+	struct sched_cpu_times told;
 } cache_aligned;
 
 PERCPU_DECLARE(struct runqueue, runqueue);

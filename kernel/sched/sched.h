@@ -70,6 +70,13 @@ uint64_t sched_thread_run_ns(struct thread *thread);	/* up to now */
  * threads), before the stacks change, interrupts off, under the run queue's lock. */
 void sched_set_space_switch(void (*hook)(struct thread *prev, struct thread *next));
 
+/* Where a processor's time went since the boot; niced threads' in user mode is not in user_ns. No
+ * member ever becomes less. */
+struct sched_cpu_times { uint64_t user_ns, nice_ns, system_ns, idle_ns; };
+void sched_cpu_times_get(uint32_t cpu, struct sched_cpu_times *out);
+/* What this processor's current thread, or else its idle thread, did was the kernel's: the boot. */
+void sched_charge_boot(void);
+
 /* `runnable` counts waiting and running threads; load averages are in units of 1/2048. */
 struct sched_stats { uint64_t switches, runnable, running; uint64_t load[3]; };
 void sched_stats_get(struct sched_stats *out);

@@ -2,7 +2,10 @@
  * Counts and load averages. The averages are sampled every five seconds by a timer on the boot
  * processor and decay as Unix has them: factors exp(-5/60), exp(-5/300), exp(-5/900) in 1/2048.
  */
+#include "arch/arch_up.h"
 #include "core/timer.h"
+#include "core/trace.h"
+#include "lib/bits.h"
 #include "sched/sched_internal.h"
 
 #define LOAD_INTERVAL_NS (5 * NSEC_PER_SEC)
@@ -73,7 +76,95 @@ void sched_running_on(uint32_t cpu, uint32_t *id, bool *is_rt)
 	*is_rt = t != NULL && policy_is_rt(read_once(t->policy));
 }
 
+/* --- where the time goes ----------------------------------------------------------------------
+
+ * How long threads ran is known exactly, how much of it in the kernel by samples: one system call
+ * and one fault of a program in TRACE_RARE_MEAN is measured, and stands for as many. The others pay
+ * nothing. A long call that happens to be measured counts too much: where what it stands for is
+ * more than SAMPLE_MAX_NS, the processor's column gets no more than was run since the last sample.
+ */
+#define SAMPLE_MAX_NS (100 * NSEC_PER_MSEC)
+
+void kernel_sample_begin(void)
+{
+	struct thread *t = thread_current();
+
+	t->sampled_ns = MAX(sched_thread_run_ns(t), 1UL);
+}
+
+static uint64_t idle_ns_locked(const struct runqueue *rq, uint64_t now) REQUIRES(&rq->lock)
+{
+	uint64_t ns = read_once(cpus[rq->cpu].idle_ns);
+
+	if (rq->current->is_idle && now > rq->idle_since_ns)
+		ns += now - rq->idle_since_ns;
+	return ns;
+}
+
+void kernel_sample_end(void)
+{
+	struct thread *t = thread_current();
+	uint64_t work = (sched_thread_run_ns(t) - t->sampled_ns) * TRACE_RARE_MEAN, now, busy;
+	irq_state_t irq = arch_irq_save();
+	struct runqueue *rq = runqueue_this();
+
+	t->sampled_ns = 0;
+	t->system_ns += work;
+	spin_lock(&rq->lock);
+	now = clock_ns();
+	busy = now - idle_ns_locked(rq, now);
+	if (work > SAMPLE_MAX_NS)
+		work = MIN(work, MAX(busy - rq->sampled_busy_ns, SAMPLE_MAX_NS));
+	rq->sampled_busy_ns = busy;
+	rq->system_ns += work;
+	if (t->nice > 0)
+		rq->nice_system_ns += work;
+	spin_unlock(&rq->lock);
+	arch_irq_restore(irq);
+}
+
 /* The analysis cannot name the lock of a queue that a call returns. */
+void sched_cpu_times_get(uint32_t cpu, struct sched_cpu_times *out) NO_LOCK_ANALYSIS
+{
+	struct runqueue *rq = runqueue_of(cpu);
+	irq_state_t irq = spin_lock_irqsave(&rq->lock);
+	struct sched_cpu_times *told = &rq->told;
+	uint64_t now = clock_ns(), idle = MAX(idle_ns_locked(rq, now), told->idle_ns);
+	uint64_t told_busy = told->user_ns + told->nice_ns + told->system_ns;
+	/* Clocks of two processors may differ a little. */
+	uint64_t busy = MAX(now > idle ? now - idle : 0, told_busy), nice = rq->nice_ns;
+
+	if (rq->current->nice > 0 && !rq->current->is_idle && now > rq->current->exec_start_ns)
+		nice += now - rq->current->exec_start_ns;
+	nice -= MIN(nice, rq->nice_system_ns);
+	/* A sample says that time taken for a program's was the kernel's: what was told stays. */
+	told->idle_ns = idle;
+	told->system_ns = CLAMP(rq->system_ns, told->system_ns,
+				busy - told->user_ns - told->nice_ns);
+	told->nice_ns = CLAMP(nice, told->nice_ns, busy - told->system_ns - told->user_ns);
+	told->user_ns = busy - told->system_ns - told->nice_ns;
+	*out = *told;
+	spin_unlock_irqrestore(&rq->lock, irq);
+}
+
+void sched_charge_boot(void)
+{
+	irq_state_t irq = arch_irq_save();
+	struct runqueue *rq = runqueue_this();
+	uint64_t now;
+
+	spin_lock(&rq->lock);
+	now = clock_ns();
+	if (rq->current->is_idle) {
+		rq->idle_since_ns = now;
+		cpu_self()->idle_ns = 0;
+	}
+	rq->system_ns = rq->sampled_busy_ns = now - cpu_self()->idle_ns;
+	spin_unlock(&rq->lock);
+	arch_irq_restore(irq);
+}
+
+/* As sched_cpu_times_get(). */
 uint64_t sched_thread_run_ns(struct thread *t) NO_LOCK_ANALYSIS
 {
 	irq_state_t irq = spin_lock_irqsave(&t->lock);

@@ -289,6 +289,8 @@ void sched_exit(void)
 {
 	struct thread *t = thread_current();
 
+	if (unlikely(t->sampled_ns != 0))
+		kernel_sample_end();
 	if (t->headway.stalls + t->headway.deferrals != 0)
 		log_info("headway: thread %u (%s) ends: %lu dispatches, %lu stalls, %lu deferrals",
 			 t->id, t->name, t->headway.dispatches, t->headway.stalls,

@@ -26,7 +26,6 @@ struct headway {			/* design chapter 5, [o] unless noted */
 	uint64_t barren;		/* headway=off: dispatches in a row that retired nothing */
 	uint64_t at_once;		/* expiries that came with the return, in vain */
 	uint64_t longest_wait_ns;	/* runnable to running */
-	uint64_t user_ns, system_ns;
 };
 
 struct thread {
@@ -63,6 +62,8 @@ struct thread {
 	uint64_t slice_end_ns;
 	uint64_t exec_start_ns;		/* when it was last charged */
 	uint64_t run_ns;		/* total time on a processor */
+	uint64_t system_ns;		/* [o] of it in the kernel, by samples: stats.c */
+	uint64_t sampled_ns;		/* [o] run_ns where the present sample began; 0: none */
 
 	uint64_t user_entered;		/* returns to user since switch-in: the headway invariant */
 	uint64_t user_pc;		/* [o] where the last of them went (sched/headway.h), or

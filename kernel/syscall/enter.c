@@ -82,14 +82,18 @@ static long dispatch_i386(const struct trap_frame *frame, uint64_t number)
 
 typedef long (*dispatch_t)(const struct trap_frame *frame, uint64_t number);
 
-/* One call in TRACE_RARE is measured (proc/rusage.c), and stands for itself and those before it. */
+/* A sample (sched/stats.c). For who counts the calls between two faults none was skipped. */
 static long dispatch_measured(dispatch_t run, const struct trap_frame *frame, uint64_t number)
 {
 	struct task *task = task_current();
-	uint64_t before = sched_thread_run_ns(&task->thread);
-	long result = run(frame, number);
+	uint32_t skip = trace_rare_skip(task->sample_count);
+	long result;
 
-	task->system_estimate_ns += (sched_thread_run_ns(&task->thread) - before) * TRACE_RARE;
+	task->sample_count += skip;
+	task->fault_calls += skip;
+	kernel_sample_begin();
+	result = run(frame, number);
+	kernel_sample_end();
 	return result;
 }
 

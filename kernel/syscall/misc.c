@@ -177,25 +177,14 @@ long sys_getrusage(uint64_t who, uint64_t user_usage)
 	return copy_to_user(user_addr(user_usage), &usage, sizeof(usage));
 }
 
-static uint16_t count_processes(void)
-{
-	struct process *p;
-	uint32_t pid = 1, count = 0;
-
-	while ((p = process_next(pid)) != NULL) {
-		pid = p->pid + 1;
-		count += p->task_count;
-		process_put(p);
-	}
-	return (uint16_t)MIN(count, 65535u);
-}
-
 long sys_sysinfo(uint64_t user_info)
 {
 	struct abi_sysinfo info = { .mem_unit = 1 };
 	struct page_stats pages;
 	struct sched_stats sched;
+	struct task_counts tasks;
 
+	task_counts_get(&tasks);
 	page_stats_get(&pages);
 	sched_stats_get(&sched);
 	info.uptime = (int64_t)(clock_ns() / NSEC_PER_SEC);
@@ -204,7 +193,7 @@ long sys_sysinfo(uint64_t user_info)
 	info.totalram = pages.total * PAGE_SIZE;
 	info.freeram = pages.free * PAGE_SIZE;
 	info.bufferram = 0;
-	info.procs = count_processes();
+	info.procs = (uint16_t)MIN(tasks.tasks, 65535u);
 	return copy_to_user(user_addr(user_info), &info, sizeof(info));
 }
 

@@ -526,7 +526,7 @@ void file_init(void)
 	inode->mode = 0600;
 	anonymous_super.root = dentry_create_named_root(&anonymous_super, inode, "anon_inode:");
 	VERIFY(anonymous_super.root != NULL);
-	anonymous_mount = mount_create(&anonymous_super, anonymous_super.root, 0);
+	anonymous_mount = mount_create(&anonymous_super, anonymous_super.root, NULL, 0);
 	VERIFY(anonymous_mount != NULL);
 	space_set_file_ops(area_file_get, area_file_put);
 }

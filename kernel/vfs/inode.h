@@ -161,7 +161,6 @@ struct super {					/* one mounted file system instance */
 	uint32_t name_max;
 	bool read_only;
 	struct dentry *root;			/* counted */
-	char *source;
 	struct mutex rename_mutex;		/* one rename between directories at a time */
 	uint32_t stack_depth;			/* overlays below this one and itself */
 	bool prepared;				/* what is above was set up: super_prepare() */

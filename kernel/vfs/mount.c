@@ -40,12 +40,17 @@ static struct hlist_head *hash_chain(const struct mount *parent, const struct de
 
 /* ---- lifetime -------------------------------------------------------------------------------- */
 
-struct mount *mount_create(struct super *super, struct dentry *root, uint32_t flags)
+struct mount *mount_create(struct super *super, struct dentry *root, const char *source,
+			   uint32_t flags)
 {
 	struct mount *m;
 
 	if (fail_point("mount") || (m = slab_allocate_zeroed(mount_cache)) == NULL)
 		return NULL;
+	if (source != NULL && (m->source = kstrdup(source)) == NULL) {
+		slab_free(mount_cache, m);
+		return NULL;
+	}
 	refcount_init(&m->references);
 	super_get(super);
 	dentry_get(root);
@@ -71,6 +76,7 @@ void mount_put_last(struct mount *m)
 			dentry_put(m->mountpoint);
 		dentry_put(m->root);
 		super_put(m->super);
+		kfree(m->source);
 		slab_free(mount_cache, m);
 		m = parent;
 	} while (m != NULL && refcount_put(&m->references));
@@ -273,9 +279,7 @@ int mount_instance(const struct path_context *ctx, const char *type_name, const 
 	if (error != 0)
 		return error;
 	super_prepare(super);
-	if (super->source == NULL && source != NULL)
-		super->source = kstrdup(source);
-	m = mount_create(super, super->root, flags & MOUNT_FLAGS);
+	m = mount_create(super, super->root, source, flags & MOUNT_FLAGS);
 	super_put(super);
 	if (m == NULL)
 		return -ENOMEM;

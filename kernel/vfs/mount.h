@@ -16,6 +16,7 @@ struct super;
 struct mount {
 	struct refcount references;
 	struct super *super;			/* counted */
+	char *source;				/* [I] what mount(2) was told; NULL: nothing */
 	struct dentry *root;			/* counted: what of the file system is seen */
 	struct mount *parent;			/* counted; NULL for the first root */
 	struct dentry *mountpoint;		/* counted */

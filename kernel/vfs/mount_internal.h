@@ -15,7 +15,8 @@ extern struct list_head all_mounts;
 const struct fs_type *fs_type_find(const char *name);
 
 /* Count 1, not attached; takes references of its own. NULL: no memory. */
-must_check struct mount *mount_create(struct super *super, struct dentry *root, uint32_t flags);
+must_check struct mount *mount_create(struct super *super, struct dentry *root, const char *source,
+				      uint32_t flags);
 /* A new instance of a type with its mount. */
 must_check int mount_instance(const struct path_context *ctx, const char *type_name,
 			      const char *source, const char *options, uint32_t flags,

@@ -69,7 +69,7 @@ int vfs_mount_super(struct super *super, const struct path *target, uint32_t fla
 	int error;
 
 	super_prepare(super);
-	m = mount_create(super, super->root, flags & MOUNT_FLAGS);
+	m = mount_create(super, super->root, super->type->name, flags & MOUNT_FLAGS);
 	super_put(super);
 	if (m == NULL)
 		return -ENOMEM;
@@ -109,7 +109,7 @@ static int copy_children(struct mount *copy, const struct path *source)
 		if (parent == NULL ||
 		    (m->parent == top && !dentry_is_below(m->mountpoint, source->dentry)))
 			continue;
-		twin = mount_create(m->super, m->root, m->flags);
+		twin = mount_create(m->super, m->root, m->source, m->flags);
 		if (twin == NULL)
 			return -ENOMEM;
 		twin->copied_from = m;
@@ -135,7 +135,8 @@ static int mount_bind(const struct path_context *ctx, const struct path *target,
 		return error;
 	mutex_lock(&mount_mutex);
 	error = source.mount == anonymous_mount || !source.mount->attached ? -EINVAL : 0;
-	copy = error == 0 ? mount_create(source.mount->super, source.dentry, source.mount->flags)
+	copy = error == 0 ? mount_create(source.mount->super, source.dentry, source.mount->source,
+					 source.mount->flags)
 			  : NULL;
 	if (error == 0 && copy == NULL)
 		error = -ENOMEM;

@@ -60,8 +60,6 @@ void super_put(struct super *super)
 	super->root = NULL;
 	if (root != NULL)
 		dentry_put(root);
-	kfree(super->source);
-	super->source = NULL;
 	super->ops->destroy(super);
 }
 

@@ -157,6 +157,8 @@ struct space_usage {
 };
 /* Adds to *out; the caller holds space->lock. */
 void space_usage(struct space *space, uint64_t start, uint64_t end, struct space_usage *out);
+/* Page tables below the root, those that others share too. */
+uint64_t space_table_pages(struct space *space);
 
 /* /sys/kernel/mm/transparent_hugepage/enabled */
 enum huge_mode { HUGE_ALWAYS, HUGE_MADVISE, HUGE_NEVER };

@@ -1,5 +1,5 @@
 /*
- * What a space has in memory, leaf by leaf, and with how many others: for /proc/PID/smaps.
+ * What a space has in memory, leaf by leaf, and with how many others: for /proc/PID/smaps, status.
  *
  * There is no reverse map and no count of mappings. But each holder of a frame or of a table is
  * counted there: a frame's tables and its page cache, a table's parents. On the way from the root
@@ -95,4 +95,27 @@ void space_usage(struct space *space, uint64_t start, uint64_t end, struct space
 		start = add_some(space_root(space), start, end, out);
 		spin_unlock(&space->table_lock);
 	}
+}
+
+/* Three levels deep at most. */
+static uint64_t tables_below(const struct page *table)
+{
+	uint64_t n = 0;
+
+	for (unsigned int i = 0; (i = table_next_seen(table, i)) < PTE_ENTRIES; i++) {
+		const struct page *child = entry_child(table_entry(table, i));
+
+		n += 1 + (child->level > 1 ? tables_below(child) : 0);
+	}
+	return n;
+}
+
+uint64_t space_table_pages(struct space *space)
+{
+	uint64_t n;
+
+	spin_lock(&space->table_lock);
+	n = tables_below(space_root(space));
+	spin_unlock(&space->table_lock);
+	return n;
 }

@@ -158,20 +158,42 @@ static void kernel_page_fault(struct trap_frame *f, uint64_t address, uint64_t e
 	f->rip = fixup->target;
 }
 
+static inline void page_fault_by_mode(struct trap_frame *f, uint64_t address, uint64_t error)
+{
+	if (trap_frame_from_user(f)) {
+		f->orig_rax = UINT64_MAX;
+		user_page_fault(f, address, error);
+	} else {
+		kernel_page_fault(f, address, error);
+	}
+}
+
+/* Sampled, or while the flight recorder is on any. A fault in a system call is in its sample. */
+static never_inline void page_fault_rare(struct trap_frame *f, uint64_t address, uint64_t error)
+{
+	uint32_t *count = &cpu_self()->faults;
+	bool due = *count % TRACE_RARE == 0, sample = due && trap_frame_from_user(f);
+
+	if (due)
+		*count += trace_rare_skip(*count);
+	trace_page_fault(address, error, f->rip);
+	if (sample)
+		kernel_sample_begin();
+	page_fault_by_mode(f, address, error);
+	if (sample)
+		kernel_sample_end();
+	trace_page_fault_done(address, f->rip);
+}
+
 static void page_fault(struct trap_frame *f)
 {
 	uint64_t address = read_cr2();
 	uint64_t error = f->orig_rax;
 
-	trace_page_fault(address, error, f->rip);
-	f->orig_rax = UINT64_MAX;
-	if (trap_frame_from_user(f)) {
-		user_page_fault(f, address, error);
-	} else {
-		f->orig_rax = error;
-		kernel_page_fault(f, address, error);
-	}
-	trace_page_fault_done(address, f->rip);
+	if (likely((++cpu_self()->faults & trace_rare_mask) != 0))
+		page_fault_by_mode(f, address, error);
+	else
+		page_fault_rare(f, address, error);
 }
 
 /* --- other exceptions --------------------------------------------------------------------- */
@@ -316,6 +338,7 @@ static void interrupt(struct trap_frame *f)
 	preempt_count_inc();
 	cpu->irq_depth++;
 	cpu->irq_pc = f->rip;
+	cpu->interrupts++;
 	trace_irq_enter(vector, f->rip, trap_frame_from_user(f));
 	interrupt_by_vector(f, vector);
 	trace_irq_exit(vector);

@@ -172,8 +172,15 @@ static void devpts_destroy(struct super *super)
 	kfree(super);
 }
 
+/* What the nodes are made with, whatever options were given: a slave's group is its opener's. */
+static size_t devpts_show_options(struct super *super, char *buf, size_t n)
+{
+	return format_stored(buf, n, ",mode=620,ptmxmode=666");
+}
+
 static const struct super_ops devpts_super_ops = {
 	.statfs = devpts_statfs,
+	.show_options = devpts_show_options,
 	.destroy = devpts_destroy,
 };
 

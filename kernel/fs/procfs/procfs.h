@@ -99,6 +99,9 @@ int proc_show_mountinfo(struct text *out, const struct proc_subject *s);
 int proc_show_mountstats(struct text *out, const struct proc_subject *s);
 int proc_show_status(struct text *out, const struct proc_subject *s);
 int proc_show_stat(struct text *out, const struct proc_subject *s);
+/* A set of processors as a list of ranges, and in hexadecimal digits; with a newline. */
+void proc_put_cpu_list(struct text *out, cpu_mask_t set);
+void proc_put_cpu_mask(struct text *out, cpu_mask_t set);
 int proc_show_statm(struct text *out, const struct proc_subject *s);
 int proc_show_maps(struct text *out, const struct proc_subject *s);
 int proc_show_smaps(struct text *out, const struct proc_subject *s);

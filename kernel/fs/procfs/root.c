@@ -2,14 +2,12 @@
  * /proc itself: the system as a whole, and the names of processes.
  */
 #include "abi/errno.h"
-#include "abi/mount.h"
 #include "arch/arch_down.h"
 #include "core/clock.h"
 #include "core/cmdline.h"
 #include "core/finding.h"
 #include "core/irq.h"
 #include "fs/procfs/procfs.h"
-#include "lib/device_number.h"
 #include "lib/format.h"
 #include "lib/string.h"
 #include "mem/page.h"
@@ -131,78 +129,86 @@ static int show_cpuinfo(struct text *out, const struct proc_subject *s)
 	return 0;
 }
 
-static uint64_t idle_ns_total(void)
-{
-	uint64_t sum = 0;
-
-	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
-		sum += cpus[cpu].idle_ns;
-	return sum;
-}
-
 static int show_uptime(struct text *out, const struct proc_subject *s)
 {
-	uint64_t now = clock_ns() / TICK_NS, idle = idle_ns_total() / TICK_NS;
+	uint64_t now = clock_ns() / TICK_NS, idle = 0;
+	struct sched_cpu_times t;
+
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+		sched_cpu_times_get(cpu, &t);
+		idle += t.idle_ns;
+	}
+	idle /= TICK_NS;
 
 	text_printf(out, "%llu.%02llu %llu.%02llu\n", U(now / 100), U(now % 100), U(idle / 100),
 		    U(idle % 100));
 	return 0;
 }
 
-static void put_cpu_line(struct text *out, uint64_t busy_ns, uint64_t idle_ns)
+/* user, nice, system, idle; none for iowait, irq, softirq, steal, guest and guest_nice. */
+static void put_cpu_line(struct text *out, const struct sched_cpu_times *t)
 {
-	text_printf(out, " %llu 0 0 %llu 0 0 0 0 0 0\n", U(busy_ns / TICK_NS),
-		    U(idle_ns / TICK_NS));
+	text_printf(out, " %llu %llu %llu %llu 0 0 0 0 0 0\n", U(t->user_ns / TICK_NS),
+		    U(t->nice_ns / TICK_NS), U(t->system_ns / TICK_NS), U(t->idle_ns / TICK_NS));
 }
 
-static uint32_t last_pid(uint32_t *count)
+static void put_cpu_lines(struct text *out)
 {
-	struct process *p;
-	uint32_t pid = 0;
+	struct sched_cpu_times t[CPU_MAX], sum = { 0 };
 
-	*count = 0;
-	while ((p = process_next(pid + 1)) != NULL) {
-		pid = p->pid;
-		(*count)++;
-		process_put(p);
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+		sched_cpu_times_get(cpu, &t[cpu]);
+		sum.user_ns += t[cpu].user_ns;
+		sum.nice_ns += t[cpu].nice_ns;
+		sum.system_ns += t[cpu].system_ns;
+		sum.idle_ns += t[cpu].idle_ns;
 	}
-	return pid;
+	text_printf(out, "cpu ");
+	put_cpu_line(out, &sum);
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+		text_printf(out, "cpu%u", cpu);
+		put_cpu_line(out, &t[cpu]);
+	}
+}
+
+static uint64_t interrupts_total(void)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++)
+		sum += read_once(cpus[cpu].interrupts);
+	return sum;
 }
 
 static int show_stat(struct text *out, const struct proc_subject *s)
 {
-	uint64_t now = clock_ns(), idle = idle_ns_total();
 	struct sched_stats st;
-	uint32_t processes, last;
+	struct task_counts tasks;
 
 	sched_stats_get(&st);
-	last = last_pid(&processes);
-	text_printf(out, "cpu ");
-	put_cpu_line(out, now * cpu_count > idle ? now * cpu_count - idle : 0, idle);
-	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
-		uint64_t cpu_idle = cpus[cpu].idle_ns;
-
-		text_printf(out, "cpu%u", cpu);
-		put_cpu_line(out, now > cpu_idle ? now - cpu_idle : 0, cpu_idle);
-	}
-	text_printf(out, "intr 0\nctxt %llu\nbtime %llu\nprocesses %u\n", U(st.switches),
-		    U((clock_wall_ns() - now) / NSEC_PER_SEC), last);
-	text_printf(out, "procs_running %llu\nprocs_blocked 0\n", U(st.running + st.runnable));
+	task_counts_get(&tasks);
+	put_cpu_lines(out);
+	text_printf(out, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %llu\n",
+		    U(interrupts_total()), U(st.switches),
+		    U((clock_wall_ns() - clock_ns()) / NSEC_PER_SEC), U(tasks.forks));
+	text_printf(out, "procs_running %llu\nprocs_blocked %u\n", U(st.running + st.runnable),
+		    tasks.blocked);
 	return 0;
 }
 
 static int show_loadavg(struct text *out, const struct proc_subject *s)
 {
 	struct sched_stats st;
-	uint32_t processes, last;
+	struct task_counts tasks;
 
 	sched_stats_get(&st);
-	last = last_pid(&processes);
+	task_counts_get(&tasks);
 	/* load[] has 11 fraction bits, as in sysinfo(2) without its shift. */
 	for (int i = 0; i < 3; i++)
 		text_printf(out, "%llu.%02llu ", U(st.load[i] >> 11),
 			    U(((st.load[i] & 2047) * 100) >> 11));
-	text_printf(out, "%llu/%u %u\n", U(st.running + st.runnable), processes, last);
+	text_printf(out, "%llu/%u %u\n", U(st.running + st.runnable), tasks.tasks,
+		    tasks.last_id);
 	return 0;
 }
 
@@ -305,82 +311,6 @@ static int link_mounts(const struct proc_subject *s, char **out)
 {
 	*out = kstrdup("self/mounts");
 	return *out != NULL ? 0 : -ENOMEM;
-}
-
-/* --- mount tables ----------------------------------------------------------------------------- */
-
-struct mount_listing {
-	struct text *out;
-	char *buffer;
-	const struct path *root;
-	bool info;
-};
-
-static void put_flags(struct text *out, uint32_t flags)
-{
-	text_printf(out, "%s%s%s%s%s", flags & MS_RDONLY ? "ro" : "rw",
-		    flags & MS_NOSUID ? ",nosuid" : "", flags & MS_NODEV ? ",nodev" : "",
-		    flags & MS_NOEXEC ? ",noexec" : "",
-		    flags & MS_NOATIME ? ",noatime" : ",relatime");
-}
-
-static void put_mount(void *arg, const struct mount *mount)
-{
-	struct mount_listing *l = arg;
-	struct path path = { (struct mount *)mount, mount->root };
-	const char *source = mount->super->source != NULL ? mount->super->source : "none";
-	bool reachable = false;
-	char *name = path_name(&path, l->root, l->buffer, PATH_MAX_BYTES, &reachable);
-
-	if (name == NULL || !reachable)
-		return;
-	if (l->info) {
-		text_printf(l->out, "%u %u %u:%u / ", mount->id,
-			    mount->parent != NULL ? mount->parent->id : mount->id,
-			    device_major(mount->super->device), device_minor(mount->super->device));
-		text_put_escaped(l->out, name);
-		text_putc(l->out, ' ');
-		put_flags(l->out, mount->flags);
-		text_printf(l->out, " - %s ", mount->super->type->name);
-		text_put_escaped(l->out, source);
-		text_printf(l->out, " %s\n", mount->super->read_only ? "ro" : "rw");
-		return;
-	}
-	text_put_escaped(l->out, source);
-	text_putc(l->out, ' ');
-	text_put_escaped(l->out, name);
-	text_printf(l->out, " %s ", mount->super->type->name);
-	put_flags(l->out, mount->flags | (mount->super->read_only ? MS_RDONLY : 0));
-	text_printf(l->out, " 0 0\n");
-}
-
-static int show_mount_table(struct text *out, const struct proc_subject *s, bool info)
-{
-	struct mount_listing l = {
-		.out = out, .root = &s->root, .info = info,
-		.buffer = kmalloc(PATH_MAX_BYTES),
-	};
-
-	if (l.buffer == NULL)
-		return -ENOMEM;
-	mount_for_each(put_mount, &l);
-	kfree(l.buffer);
-	return 0;
-}
-
-int proc_show_mounts(struct text *out, const struct proc_subject *s)
-{
-	return show_mount_table(out, s, false);
-}
-
-int proc_show_mountinfo(struct text *out, const struct proc_subject *s)
-{
-	return show_mount_table(out, s, true);
-}
-
-int proc_show_mountstats(struct text *out, const struct proc_subject *s)
-{
-	return show_mount_table(out, s, false);
 }
 
 /* --- processes -------------------------------------------------------------------------------- */

@@ -3,11 +3,13 @@
  */
 #include "abi/errno.h"
 #include "fs/procfs/procfs.h"
+#include "lib/bits.h"
 #include "proc/cred_change.h"
 #include "proc/job.h"
 #include "proc/rusage.h"
 #include "proc/signal.h"
 #include "proc/task_access.h"
+#include "vm/object.h"
 
 #define TICKS_PER_SEC 100
 #define TICK_NS (1000000000ULL / TICKS_PER_SEC)
@@ -19,6 +21,7 @@ struct snapshot {
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	uint64_t user_ns, system_ns, children_user_ns, children_system_ns;
 	uint64_t mapped, resident, data, stack, locked, peak;
+	uint64_t text, executable, file, shmem, tables;	/* with its areas only */
 	uint64_t start_code, end_code, start_stack, start_data, end_data, brk;
 	uint64_t arg_start, arg_end, env_start, env_end;
 	struct cred *cred;
@@ -60,7 +63,29 @@ static void take_signals(struct snapshot *s, struct process *p, struct task *t)
 	signal_unlock(p, state);
 }
 
-static void take_space(struct snapshot *s, struct task *t)
+/* As Linux has it: tmpfs's pages and shared anonymous ones are apart from files'. */
+static void take_areas(struct snapshot *s, struct space *space)
+{
+	struct area a;
+
+	for (uint64_t at = 0; space_find_area(space, at, &a); at = a.end) {
+		struct space_usage u = { 0 };
+
+		if ((a.flags & (AREA_EXEC | AREA_WRITE | AREA_GROWSDOWN)) == AREA_EXEC)
+			s->executable += (a.end - a.start) / PAGE_SIZE;
+		if (a.object == NULL)
+			continue;
+		space_usage(space, a.start, a.end, &u);
+		*(a.object->ops->read_page != NULL ? &s->file : &s->shmem) += u.resident -
+									      u.anonymous;
+	}
+	s->tables = space_table_pages(space);
+	s->text = (page_round_up(space->code_end) - (space->code_start & PAGE_MASK)) / PAGE_SIZE;
+	s->text = MIN(s->text, s->executable);
+}
+
+/* The areas cost a walk, which /proc/PID/stat does without. */
+static void take_space(struct snapshot *s, struct task *t, bool areas)
 {
 	struct space *space = task_get_space(t);
 
@@ -83,6 +108,8 @@ static void take_space(struct snapshot *s, struct task *t)
 	s->arg_end = space->arg_end;
 	s->env_start = space->env_start;
 	s->env_end = space->env_end;
+	if (areas)
+		take_areas(s, space);
 	rwlock_read_unlock(&space->lock);
 	space_put(space);
 }
@@ -107,8 +134,8 @@ static void take_umask(struct snapshot *s, struct task *t)
 	fs_state_put(fs);
 }
 
-static int snapshot_take(struct snapshot *s, const struct proc_subject *subject, struct process **p,
-			 struct task **t)
+static int snapshot_take(struct snapshot *s, const struct proc_subject *subject, bool areas,
+			 struct process **p, struct task **t)
 {
 	*s = (struct snapshot){ 0 };
 	if (!proc_subject_get(subject, p, t))
@@ -120,7 +147,7 @@ static int snapshot_take(struct snapshot *s, const struct proc_subject *subject,
 	s->state = state_of(*p, *t);
 	take_tree(s, *p);
 	take_signals(s, *p, *t);
-	take_space(s, *t);
+	take_space(s, *t, areas);
 	take_umask(s, *t);
 	if (subject->tid == subject->pid)
 		process_times(*p, &s->user_ns, &s->system_ns);
@@ -148,7 +175,7 @@ int proc_show_stat(struct text *out, const struct proc_subject *subject)
 	struct snapshot s;
 	struct process *p;
 	struct task *t;
-	int error = snapshot_take(&s, subject, &p, &t);
+	int error = snapshot_take(&s, subject, false, &p, &t);
 
 	if (error != 0)
 		return error;
@@ -179,12 +206,12 @@ int proc_show_statm(struct text *out, const struct proc_subject *subject)
 	struct snapshot s;
 	struct process *p;
 	struct task *t;
-	int error = snapshot_take(&s, subject, &p, &t);
+	int error = snapshot_take(&s, subject, true, &p, &t);
 
 	if (error != 0)
 		return error;
-	text_printf(out, "%llu %llu 0 %llu 0 %llu 0\n", U(s.mapped), U(s.resident),
-		    U((s.end_code - s.start_code) / PAGE_SIZE), U(s.data + s.stack));
+	text_printf(out, "%llu %llu %llu %llu 0 %llu 0\n", U(s.mapped), U(s.resident),
+		    U(s.file + s.shmem), U(s.text), U(s.data + s.stack));
 	snapshot_drop(&s, p, t);
 	return 0;
 }
@@ -234,15 +261,38 @@ static void put_status_memory(struct text *out, const struct snapshot *s)
 	put_kib(out, "VmPin", 0);
 	put_kib(out, "VmHWM", s->peak);
 	put_kib(out, "VmRSS", s->resident);
-	put_kib(out, "RssAnon", s->resident);
-	put_kib(out, "RssFile", 0);
-	put_kib(out, "RssShmem", 0);
+	put_kib(out, "RssAnon", s->resident - MIN(s->resident, s->file + s->shmem));
+	put_kib(out, "RssFile", s->file);
+	put_kib(out, "RssShmem", s->shmem);
 	put_kib(out, "VmData", s->data);
 	put_kib(out, "VmStk", s->stack);
-	put_kib(out, "VmExe", (s->end_code - s->start_code) / PAGE_SIZE);
-	put_kib(out, "VmLib", 0);
-	put_kib(out, "VmPTE", 0);
+	put_kib(out, "VmExe", s->text);
+	put_kib(out, "VmLib", s->executable - s->text);
+	put_kib(out, "VmPTE", s->tables);
 	put_kib(out, "VmSwap", 0);
+}
+
+void proc_put_cpu_list(struct text *out, cpu_mask_t set)
+{
+	const char *between = "";
+
+	for (uint32_t cpu = 0; cpu < cpu_count; cpu++) {
+		uint32_t first = cpu;
+
+		if ((set >> cpu & 1) == 0)
+			continue;
+		while (cpu + 1 < cpu_count && (set >> (cpu + 1) & 1) != 0)
+			cpu++;
+		text_printf(out, first == cpu ? "%s%u" : "%s%u-%u", between, first, cpu);
+		between = ",";
+	}
+	text_putc(out, '\n');
+}
+
+void proc_put_cpu_mask(struct text *out, cpu_mask_t set)
+{
+	text_printf(out, "%0*x\n", (int)(cpu_count + 3) / 4,
+		    (uint32_t)(set & ((1ULL << cpu_count) - 1)));
 }
 
 static void put_status_rest(struct text *out, const struct snapshot *s, struct process *p,
@@ -259,8 +309,10 @@ static void put_status_rest(struct text *out, const struct snapshot *s, struct p
 		    U(c->cap_inheritable), U(c->cap_permitted), U(c->cap_effective));
 	text_printf(out, "CapBnd:\t%016llx\nCapAmb:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t0\n",
 		    U(c->cap_bounding), U(c->cap_ambient), c->no_new_privs);
-	text_printf(out, "Cpus_allowed:\t%x\nCpus_allowed_list:\t0-%u\n", t->thread.affinity,
-		    cpu_count - 1);
+	text_printf(out, "Cpus_allowed:\t");
+	proc_put_cpu_mask(out, t->thread.affinity);
+	text_printf(out, "Cpus_allowed_list:\t");
+	proc_put_cpu_list(out, t->thread.affinity);
 	text_printf(out, "voluntary_ctxt_switches:\t%llu\nnonvoluntary_ctxt_switches:\t%llu\n",
 		    U(t->thread.voluntary_switches), U(t->thread.involuntary_switches));
 }
@@ -270,7 +322,7 @@ int proc_show_status(struct text *out, const struct proc_subject *subject)
 	struct snapshot s;
 	struct process *p;
 	struct task *t;
-	int error = snapshot_take(&s, subject, &p, &t);
+	int error = snapshot_take(&s, subject, true, &p, &t);
 
 	if (error != 0)
 		return error;

@@ -24,31 +24,9 @@ static uint32_t all_processors(void)
 	return (uint32_t)((1ULL << cpu_count) - 1);
 }
 
-static void put_list(struct text *out, uint32_t set)
-{
-	const char *between = "";
-
-	for (uint32_t cpu = 0; cpu < CPU_MAX; cpu++) {
-		uint32_t first = cpu;
-
-		if ((set >> cpu & 1) == 0)
-			continue;
-		while (cpu + 1 < CPU_MAX && (set >> (cpu + 1) & 1) != 0)
-			cpu++;
-		text_printf(out, first == cpu ? "%s%u" : "%s%u-%u", between, first, cpu);
-		between = ",";
-	}
-	text_putc(out, '\n');
-}
-
-static void put_mask(struct text *out, uint32_t set)
-{
-	text_printf(out, "%0*x\n", (int)(cpu_count + 3) / 4, set);
-}
-
 static int show_all(struct text *out, const struct proc_subject *s)
 {
-	put_list(out, all_processors());
+	proc_put_cpu_list(out, all_processors());
 	return 0;
 }
 
@@ -97,25 +75,25 @@ static uint32_t package_set(const struct proc_subject *s, bool same_core)
 
 static int show_core_mask(struct text *out, const struct proc_subject *s)
 {
-	put_mask(out, package_set(s, true));
+	proc_put_cpu_mask(out, package_set(s, true));
 	return 0;
 }
 
 static int show_core_list(struct text *out, const struct proc_subject *s)
 {
-	put_list(out, package_set(s, true));
+	proc_put_cpu_list(out, package_set(s, true));
 	return 0;
 }
 
 static int show_package_mask(struct text *out, const struct proc_subject *s)
 {
-	put_mask(out, package_set(s, false));
+	proc_put_cpu_mask(out, package_set(s, false));
 	return 0;
 }
 
 static int show_package_list(struct text *out, const struct proc_subject *s)
 {
-	put_list(out, package_set(s, false));
+	proc_put_cpu_list(out, package_set(s, false));
 	return 0;
 }
 

@@ -263,24 +263,25 @@ static int tmpfs_remount(struct super *super, uint32_t flags, const char *text)
 	return error;
 }
 
+/* As Linux: limits that are the default are not told. */
 static size_t tmpfs_show_options(struct super *super, char *buf, size_t n)
 {
 	const struct tmpfs_super *ts = tmpfs_super_of(super);
 	size_t used = 0;
 
-	if (ts->max_pages != 0)
+	if (ts->max_pages != 0 && ts->max_pages != memory_pages() / 2)
 		used += format_stored(buf + used, n - used, ",size=%luk",
 				      (unsigned long)(ts->max_pages * (PAGE_SIZE / 1024)));
-	if (ts->max_inodes != 0)
+	if (ts->max_inodes != 0 && ts->max_inodes != memory_pages() / 2)
 		used += format_stored(buf + used, n - used, ",nr_inodes=%lu",
 				      (unsigned long)ts->max_inodes);
 	if (ts->mode != 01777)
-		used += format_stored(buf + used, n - used, ",mode=%o", ts->mode);
+		used += format_stored(buf + used, n - used, ",mode=%03o", ts->mode);
 	if (ts->uid != 0)
 		used += format_stored(buf + used, n - used, ",uid=%u", ts->uid);
 	if (ts->gid != 0)
 		used += format_stored(buf + used, n - used, ",gid=%u", ts->gid);
-	return used;
+	return used + format_stored(buf + used, n - used, ",inode64");
 }
 
 static const struct super_ops tmpfs_super_ops = {
