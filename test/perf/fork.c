@@ -9,7 +9,8 @@
  *	whole-0		fork, a child that exits at once, wait
  * Then those after which no two pages need lie together any more (a huge page that is written while
  * it is shared is split):
- *	first-write	the parent's first write to a page that it now shares
+ *	first-write	the parent's first write after it, to a page that it shares since; another
+ *			page each time, which a kernel cannot guess
  *	parent-write	a page written by the parent, over all; the child holds the old ones
  *	child-write	the same by the child
  *	touch-all	both of these, for all pages together
@@ -28,6 +29,8 @@
 #define MANY_AREAS	10000
 #define COPY_MAX_MIB	1024
 #define FIRST_WRITES	3
+#define FIRST_WRITE_STEP 7
+#define FIRST_WRITE_PAGES 256		/* all sizes have as many */
 #define AGAIN_NS	500000000u
 #define AGAIN_MIN	5
 #define AGAIN_MAX	5000
@@ -94,8 +97,9 @@ static _Noreturn void child(const struct memory *memory, const int gate[2], int 
 	_exit(0);
 }
 
-/* A child that shares the memory while the parent writes its first `pages`; the time of that. */
-static uint64_t write_shared(const struct memory *memory, size_t pages, int child_copies)
+/* A child that shares the memory while the parent writes pages [first,end); the time of that. */
+static uint64_t write_shared(const struct memory *memory, size_t first, size_t end,
+			     int child_copies)
 {
 	uint64_t ticks;
 	int gate[2];
@@ -107,7 +111,7 @@ static uint64_t write_shared(const struct memory *memory, size_t pages, int chil
 		child(memory, gate, child_copies);
 	must(pid > 0, "fork");
 	close(gate[0]);
-	ticks = write_pages(memory, 0, pages, 1);
+	ticks = write_pages(memory, first, end, 1);
 	close(gate[1]);
 	must(waitpid(pid, NULL, 0) == pid, "waitpid");
 	exit_wait_ticks = ticks_now() - report->exit_begin;
@@ -116,8 +120,11 @@ static uint64_t write_shared(const struct memory *memory, size_t pages, int chil
 
 static void first_write(const struct memory *memory)
 {
+	static size_t page;
+
 	write_all(memory);
-	sample("first-write", write_shared(memory, 1, 0), 1);
+	sample("first-write", write_shared(memory, page, page + 1, 0), 1);
+	page = (page + FIRST_WRITE_STEP) % FIRST_WRITE_PAGES;
 }
 
 static void touch_all(const struct memory *memory)
@@ -125,7 +132,7 @@ static void touch_all(const struct memory *memory)
 	uint64_t parent;
 
 	write_all(memory);
-	parent = write_shared(memory, memory->pages, 1);
+	parent = write_shared(memory, 0, memory->pages, 1);
 	sample("parent-write", parent, memory->pages);
 	sample("child-write", report->write_ticks, memory->pages);
 	sample("touch-all", parent + report->write_ticks, 1);
