@@ -388,8 +388,13 @@ pte_t ptable_take(const struct ptable_path *path, struct gather *g)
 void ptable_replace(const struct ptable_path *path, pte_t entry, struct gather *g)
 {
 	uint64_t page = page_round_down(path->address);
-	pte_t old = pte_exchange(ptable_slot(path), entry);
+	pte_t old;
 
+	if (g->grant_count == GATHER_GRANTS)
+		tlb_flush(g);
+	if (pte_is_writable(entry))
+		g->grants[g->grant_count++] = ptable_slot(path);
+	old = pte_exchange(ptable_slot(path), pte_without(entry, PTE_WRITE));
 	ASSERT(!pte_is_none(old) && !pte_is_none(entry));
 	path_add_resident(path, leaf_count(entry) - leaf_count(old));
 	gather_range(g, page, page + PAGE_SIZE);

@@ -72,7 +72,10 @@ must_check int ptable_own_group(struct ptable_path *path, struct gather *g,
 unsigned int ptable_room(const struct ptable_path *path);
 /* Fills an empty slot of an owned path; the caller's reference to the frame becomes the table's. */
 void ptable_install(const struct ptable_path *path, pte_t entry);
-/* Replaces a leaf's frame; the old one's reference goes to the gather, its address is stale. */
+/*
+ * Replaces a leaf's frame; the old one's reference goes to the gather, its address is stale. What
+ * write permission `entry` has comes with the flush.
+ */
 void ptable_replace(const struct ptable_path *path, pte_t entry, struct gather *g);
 
 /* The leaf entry for an address, none if there is none; *writable: a write would pass the walk. */

@@ -11,6 +11,10 @@
  * it. When a count reaches zero, each former parent has been flushed by the space it belonged to:
  * nobody walks it.
  *
+ * Grants. A leaf that gets a copy can be written only after the flush, also by a processor that
+ * walks without asking: else a thread there could write to the copy and tell of it to another, which
+ * reads the original still.
+ *
  * Which processors. space->cpus has a bit for each that may hold translations. A processor sets its
  * bit before it loads the root and clears it after it has loaded another:
  *
@@ -112,6 +116,8 @@ void tlb_flush(struct gather *g)
 	if ((mask & ~self) != 0)
 		ipi_call_wait(mask & ~self, flush_range_here, g);
 	preempt_enable();
+	while (g->grant_count > 0)
+		pte_set(g->grants[--g->grant_count], PTE_WRITE);
 	g->stale = false;
 	g->start = UINT64_MAX;
 	g->end = 0;

@@ -4,9 +4,11 @@
  */
 #pragma once
 
+#include "arch/arch_pte.h"
 #include "vm/space.h"
 
 #define GATHER_MAX 96
+#define GATHER_GRANTS 17	/* a fork's (fork_ahead.c) and its stack's page */
 
 /*
  * References to pages and page tables that leave a space. Between a change and tlb_flush() another
@@ -16,7 +18,8 @@ struct gather {
 	struct space *space;
 	uint64_t start, end;		/* addresses whose translations may be stale */
 	bool stale;
-	uint32_t count;
+	uint32_t count, grant_count;
+	pte_t *grants[GATHER_GRANTS];	/* leaves that get their write permission at the flush */
 	struct page *refs[GATHER_MAX];
 };
 
@@ -27,6 +30,7 @@ static inline void gather_init(struct gather *g, struct space *space)
 	g->end = 0;
 	g->stale = false;
 	g->count = 0;
+	g->grant_count = 0;
 }
 
 static inline uint32_t gather_room(const struct gather *g) { return GATHER_MAX - g->count; }

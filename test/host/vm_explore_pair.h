@@ -73,7 +73,7 @@ static inline void explore_pair(const char *name, void (*setup)(void))
 {
 	const struct scenario s = { name, setup, check_nothing_left, 0 };
 
-	world_boot_once(2);
+	world_boot_once(3);
 	explore_all(&s, 1);
 	explore_random(&s, 600);
 }

@@ -190,6 +190,70 @@ TEST(nothing_is_lost_that_is_written_while_a_fork_copies_the_page)
 	explore_pair("fork-again", setup_fork_again);
 }
 
+/* --- one reads what another wrote to the copy ------------------------------------------------ */
+
+static void copy_page(void *arg)
+{
+	space_switch_current(parent);
+	store(A + SHARED_WORD, 3);
+	leave();
+}
+
+static void fork_that_copies(void *arg)
+{
+	space_switch_current(parent);
+	HOST_EXPECT(space_fork(parent, A, &child) == 0);
+	leave();
+}
+
+static void write_and_tell(void *arg)
+{
+	space_switch_current(parent);
+	store(A, 2);
+	store_release(&flag, 1);
+	leave();
+}
+
+static void read_when_told(void *arg)
+{
+	space_switch_current(parent);
+	(void)load(A);
+	arch_schedule_point();
+	if (load_acquire(&flag))
+		HOST_EXPECT(load(A) == 2);
+	leave();
+}
+
+static void end_told(void)
+{
+	HOST_EXPECT(look(parent, A) == 2);
+	space_put(parent);
+	space_put(child);
+}
+
+static void setup_told(void)
+{
+	begin_with_page(end_told);
+	HOST_EXPECT(space_fork(parent, 0, &child) == 0);
+	spawn_in(1u << 0, "copies", copy_page);
+	spawn_in(1u << 1, "tells", write_and_tell);
+	spawn_in(1u << 2, "is told", read_when_told);
+}
+
+static void setup_told_in_fork(void)
+{
+	begin_with_page(end_told);
+	spawn_in(1u << 0, "forks", fork_that_copies);
+	spawn_in(1u << 1, "tells", write_and_tell);
+	spawn_in(1u << 2, "is told", read_when_told);
+}
+
+TEST(who_was_told_of_a_write_to_a_copy_reads_it)
+{
+	explore_pair("told", setup_told);
+	explore_pair("told-in-fork", setup_told_in_fork);
+}
+
 /* --- fork while another process writes to the parent ----------------------------------------- */
 
 static uint32_t seen_at_fork;

@@ -82,3 +82,8 @@ static inline pte_t pte_fetch_clear(pte_t *slot, uint64_t flags)
 {
 	return (pte_t){ __atomic_fetch_and(&slot->value, ~flags, __ATOMIC_ACQ_REL) };
 }
+
+static inline void pte_set(pte_t *slot, uint64_t flags)
+{
+	(void)__atomic_fetch_or(&slot->value, flags, __ATOMIC_ACQ_REL);
+}
