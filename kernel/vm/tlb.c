@@ -12,8 +12,8 @@
  * nobody walks it.
  *
  * Grants. A leaf that gets a copy can be written only after the flush, also by a processor that
- * walks without asking: else a thread there could write to the copy and tell of it to another, which
- * reads the original still.
+ * walks without asking: else a thread there could write to the copy and tell of it to another,
+ * which reads the original still.
  *
  * Which processors. space->cpus has a bit for each that may hold translations. A processor sets its
  * bit before it loads the root and clears it after it has loaded another:
