@@ -237,6 +237,7 @@ TEST("is the number of running tasks that of those that want a processor?")
 	bool seen = false;
 
 	CHECK(count("procs_running") >= 1);
+	CHECK_SOON(count("procs_running") == 1);
 	for (int i = 0; i < 8; i++) {
 		CHILD(pids[i])
 			for (;;)

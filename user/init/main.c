@@ -88,14 +88,16 @@ static void send_trace(int fd)
 
 #define LOG_READ_ALL	3
 
+static char killed_log[16 * 1024];
+
 /*
  * A shell's user sees "Killed" when the kernel ends a command for its memory, and who it was in the
  * kernel's log. Both kernels have the same words there. No process had the command's number before.
  */
 static void report_killed(pid_t pid)
 {
-	static char log[64 * 1024];
-	const int length = klogctl(LOG_READ_ALL, log, sizeof(log) - 1);
+	char *log = killed_log;
+	const int length = klogctl(LOG_READ_ALL, log, sizeof(killed_log) - 1);
 	const char *said, *rest;
 	char victim[64];
 
@@ -117,6 +119,8 @@ static void serve_launcher(void)
 	const char *why = "";
 	struct child child;
 
+	/* Its pages are there when there are no others. */
+	memset(killed_log, 0, sizeof(killed_log));
 	port_send(&port, PROTOCOL_HELLO, 0, &hello, sizeof(hello));
 	port_write(&port);
 	if (!command_decode(&command, receive_start()))

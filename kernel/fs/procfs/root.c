@@ -191,7 +191,7 @@ static int show_stat(struct text *out, const struct proc_subject *s)
 	text_printf(out, "intr %llu\nctxt %llu\nbtime %llu\nprocesses %llu\n",
 		    U(interrupts_total()), U(st.switches),
 		    U((clock_wall_ns() - clock_ns()) / NSEC_PER_SEC), U(tasks.forks));
-	text_printf(out, "procs_running %llu\nprocs_blocked %u\n", U(st.running + st.runnable),
+	text_printf(out, "procs_running %llu\nprocs_blocked %u\n", U(st.runnable),
 		    tasks.blocked);
 	return 0;
 }
@@ -207,8 +207,7 @@ static int show_loadavg(struct text *out, const struct proc_subject *s)
 	for (int i = 0; i < 3; i++)
 		text_printf(out, "%llu.%02llu ", U(st.load[i] >> 11),
 			    U(((st.load[i] & 2047) * 100) >> 11));
-	text_printf(out, "%llu/%u %u\n", U(st.running + st.runnable), tasks.tasks,
-		    tasks.last_id);
+	text_printf(out, "%llu/%u %u\n", U(st.runnable), tasks.tasks, tasks.last_id);
 	return 0;
 }
 
