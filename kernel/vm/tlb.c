@@ -12,7 +12,7 @@
  * nobody walks it.
  *
  * Grants. A leaf that gets a copy can be written only after the flush, also by a processor that
- * walks without asking: else a thread there could write to the copy and tell of it to another, which
+ * walks without asking: else a thread there could write to the copy and tell another of it, which
  * reads the original still.
  *
  * Which processors. space->cpus has a bit for each that may hold translations. A processor sets its
