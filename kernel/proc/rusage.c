@@ -17,6 +17,18 @@ void task_times(struct task *task, uint64_t *user_ns, uint64_t *system_ns)
 	*user_ns = total - system;
 }
 
+/* A sample says that time taken for the program's was the kernel's: what was told stays. */
+static void never_less_locked(struct process *p, uint64_t *user_ns, uint64_t *system_ns)
+	REQUIRES(&p->lock)
+{
+	uint64_t total = MAX(*user_ns + *system_ns, p->told_user_ns + p->told_system_ns);
+
+	*system_ns = CLAMP(*system_ns, p->told_system_ns, total - p->told_user_ns);
+	*user_ns = total - *system_ns;
+	p->told_user_ns = *user_ns;
+	p->told_system_ns = *system_ns;
+}
+
 void process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns)
 {
 	irq_state_t state = spin_lock_irqsave(&p->lock);
@@ -33,6 +45,7 @@ void process_times(struct process *p, uint64_t *user_ns, uint64_t *system_ns)
 		*user_ns += user;
 		*system_ns += system;
 	}
+	never_less_locked(p, user_ns, system_ns);
 	spin_unlock_irqrestore(&p->lock, state);
 }
 

@@ -87,6 +87,7 @@ struct process {
 	uint64_t start_ns;
 	/* sums of exited threads and of waited-for children; lock */
 	uint64_t dead_user_ns, dead_system_ns, children_user_ns, children_system_ns;
+	uint64_t told_user_ns, told_system_ns;	/* no later answer is less: process_times() */
 	uint64_t children_max_rss_kib, max_rss_kib;
 	uint64_t dead_minor_faults, dead_major_faults, children_minor_faults, children_major_faults;
 	uint64_t dead_voluntary, dead_involuntary, children_voluntary, children_involuntary;

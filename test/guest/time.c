@@ -372,6 +372,22 @@ TEST("do times, getrusage and clock() agree about processor time used?")
 	CHECK_ERRNO(syscall(SYS_getrusage, RUSAGE_SELF, 8), EFAULT);
 }
 
+static int64_t time_us(struct timeval t) { return t.tv_sec * 1000000L + t.tv_usec; }
+
+TEST("do user and system time never go back?")
+{
+	struct rusage before = { 0 }, now;
+
+	for (int i = 0; i < 20000; i++) {
+		if (i % 16 == 0)
+			free(memset(malloc(1 << 20), 1, 1 << 20));
+		CHECK_OK(getrusage(RUSAGE_SELF, &now));
+		CHECK(time_us(now.ru_utime) >= time_us(before.ru_utime));
+		CHECK(time_us(now.ru_stime) >= time_us(before.ru_stime));
+		before = now;
+	}
+}
+
 TEST("do the clocks of another process and of a thread tell its time?")
 {
 	clockid_t clock;
