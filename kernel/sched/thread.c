@@ -30,7 +30,8 @@ static void inherit_policy(struct thread *t)
 	t->rt_priority = from->rt_priority;
 	t->policy = from->policy;
 	t->nice = from->nice;
-	t->is_listed = from->is_listed;
+	/* Not the parent's: another thread may be changing that just now. */
+	t->is_listed = policy_is_rt(t->policy) || sched_is_round_robin;
 	t->weight = from->weight;
 	t->inverse_weight = from->inverse_weight;
 	t->request_virtual_ns = from->request_virtual_ns;
