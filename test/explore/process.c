@@ -131,17 +131,26 @@ static const char *run_stop(void)
 
 /* --- the copy on write of a parent and its child --------------------------------------- */
 
-static volatile long *cow_pages;
+#define COW_BYTES 65536UL	/* aligned: the entries of a table that are copied together */
+
+static volatile long *cow_memory, *cow_pages;
 
 static void setup_cow(void)
 {
-	cow_pages = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (cow_pages == MAP_FAILED)
+	char *memory = mmap(NULL, 2 * COW_BYTES, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (memory == MAP_FAILED)
 		fatal("mmap");
+	cow_memory = (long *)(((unsigned long)memory + COW_BYTES - 1) & ~(COW_BYTES - 1));
 }
 
+/* Others than the last time: what a parent wrote then its next fork copies. */
 static void prepare_cow(void)
 {
+	static unsigned long turn;
+
+	cow_pages = cow_memory + turn++ % 8 * 1024;
 	cow_pages[0] = 1;
 	cow_pages[512] = 2;
 }
