@@ -37,14 +37,18 @@ static bool find_area(struct fault *f)
 	       (a->flags & (AREA_WRITE | AREA_SHARED | AREA_SPECIAL)) == AREA_WRITE;
 }
 
-/* False: not copied. `dirty`: only if it was written since its entry was made. */
-static bool copy_ahead(struct fault *f, uint64_t address, bool dirty)
+/*
+ * False: not copied. `remembered`: only if it was written since its entry was made; else it is a
+ * stack's, only in anonymous memory (one that lies in a program's data is remembered soon).
+ */
+static bool copy_ahead(struct fault *f, uint64_t address, bool remembered)
 	REQUIRES(&f->space->table_lock)
 {
 	pte_t *slot, e;
 
 	f->address = page_round_down(address);
-	if (!find_area(f) || gather_room(&f->gather) < GATHER_PATH + 1 ||
+	if (!find_area(f) || (!remembered && f->area->object != NULL) ||
+	    gather_room(&f->gather) < GATHER_PATH + 1 ||
 	    ptable_own_upper(space_root(f->space), f->address, &f->path, &f->gather,
 			     &f->stock) != 0 ||
 	    ptable_fold_is_there(&f->path) ||
@@ -53,7 +57,7 @@ static bool copy_ahead(struct fault *f, uint64_t address, bool dirty)
 	slot = ptable_slot(&f->path);
 	e = pte_load(slot);
 	if (pte_is_none(e) || pte_is_special(e) || pte_page(e)->kind != PAGE_ANON ||
-	    (dirty && !pte_is_dirty(e)) || !fault_settle_write(f, &f->path))
+	    (remembered && !pte_is_dirty(e)) || !fault_settle_write(f, &f->path))
 		return false;
 	(void)pte_fetch_clear(slot, PTE_DIRTY);
 	return true;
