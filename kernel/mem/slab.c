@@ -327,6 +327,7 @@ static void *allocate_from_slabs(struct slab_cache *cache)
 	return object;
 }
 
+/* Part of both its callers: under emulation a return is looked up (doc/performance.md). */
 static inline __attribute__((always_inline)) void *allocate(struct slab_cache *cache)
 {
 	if (fail_point("slab_alloc"))

@@ -49,7 +49,7 @@ extern struct list_head process_all;				/* every process; tree lock */
 void process_caches_init(void);
 must_check int process_start_session(struct process *p);	/* PID 1 */
 void session_leader_exit(struct process *p);
-struct process *process_create(void);				/* count 1, unlinked; NULL */
+struct process *process_create(void);	/* count 1, unlinked, without limits; NULL */
 /* The one place where a parent changes: what getppid(2) says goes with it. */
 void process_set_parent_locked(struct process *p, struct process *parent)
 	REQUIRES(&process_tree_lock);
