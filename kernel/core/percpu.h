@@ -1,5 +1,5 @@
 /*
- * What belongs to one processor: its struct cpu, and arrays indexed by processor number.
+ * What belongs to one processor: its struct cpu, and its copy of each per-CPU variable.
  *
  * preempt_count counts reasons not to switch threads (spin locks held, interrupt handlers). It is
  * per CPU and never saved: a switch happens only with the scheduler's own count of one, so it is
@@ -33,6 +33,7 @@ struct cpu {
 	bool user_is_live;		/* [c] interrupts off: arch_prepare_user() was called since
 					 * the switch, and what it brought is still there */
 	void *arch;			/* [I] the architecture's own part */
+	uint64_t percpu_offset;		/* [I] from processor 0's variables to its own */
 } cache_aligned;
 
 extern struct cpu cpus[CPU_MAX];
@@ -60,8 +61,23 @@ static inline void preempt_enable(void) RELEASES(&preempt_off) NO_LOCK_ANALYSIS
 		preempt_enable_slow();
 }
 
-/* One variable per processor: `PERCPU(struct runqueue, runqueue);` then this_cpu(runqueue). */
+/*
+ * One variable per processor: `PERCPU(struct runqueue, runqueue);` then this_cpu(runqueue). In the
+ * kernel all those of a processor are one block, so that they lie on few pages: what is declared is
+ * processor 0's, and the linker script (kernel.ld) reserves room for CPU_MAX - 1 more. All begin as
+ * zeros. this_cpu() is stable only with preemption off.
+ */
+#ifdef ARCH_HAS_PERCPU_BLOCKS
+extern char percpu_bytes[];		/* its address is the size of a block */
+#define PERCPU(type, name)                                                                        \
+	type name##_percpu __attribute__((section(".bss.percpu." #name))) cache_aligned
+#define PERCPU_DECLARE(type, name) extern type name##_percpu
+#define percpu_at(variable, offset) ((__typeof__(variable) *)((uint64_t)&(variable) + (offset)))
+#define this_cpu(name) percpu_at(name##_percpu, cpu_percpu_offset())
+#define cpu_of(name, id) percpu_at(name##_percpu, (id) * (uint64_t)percpu_bytes)
+#else
 #define PERCPU(type, name) type name##_percpu[CPU_MAX] cache_aligned
 #define PERCPU_DECLARE(type, name) extern type name##_percpu[CPU_MAX]
-#define this_cpu(name) (&name##_percpu[cpu_id()])	/* stable only with preemption off */
+#define this_cpu(name) (&name##_percpu[cpu_id()])
 #define cpu_of(name, id) (&name##_percpu[(id)])
+#endif

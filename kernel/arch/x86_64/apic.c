@@ -140,7 +140,7 @@ void arch_ipi_send(uint32_t cpu, enum ipi_kind kind)
 
 	/* What was written before is seen by the receiver: an x2APIC's WRMSR does not order. */
 	full_barrier();
-	send(cpu_archs[cpu].apic_id, commands[kind]);
+	send(cpu_of(cpu_arch, cpu)->apic_id, commands[kind]);
 }
 
 void arch_spin_wake(uint32_t cpu) { arch_ipi_send(cpu, IPI_STOP); }
@@ -170,6 +170,6 @@ void apic_timer_deadline(uint64_t tsc)
 void arch_irq_msi(uint32_t vector, struct msi_message *out)
 {
 	/* Fixed delivery, edge, to the boot processor: SDM 3A section 11.11. */
-	out->address = 0xfee00000 | (uint64_t)cpu_archs[0].apic_id << 12;
+	out->address = 0xfee00000 | (uint64_t)cpu_of(cpu_arch, 0)->apic_id << 12;
 	out->data = vector;
 }

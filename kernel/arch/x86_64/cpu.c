@@ -13,7 +13,7 @@
 #include "lib/string.h"
 
 struct cpu_features cpu_features;
-struct cpu_arch cpu_archs[CPU_MAX];
+PERCPU(struct cpu_arch, cpu_arch);
 
 extern char syscall_entry[];
 extern const struct { uint64_t at, opcode; } smap_sites[], smap_sites_end[];
@@ -156,11 +156,12 @@ static void load_segments(struct cpu_arch *arch, uint32_t id)
 void cpu_init_tables(uint32_t id, uint32_t apic_id, void *const ist[IST_COUNT])
 {
 	struct cpu *cpu = &cpus[id];
-	struct cpu_arch *arch = &cpu_archs[id];
+	struct cpu_arch *arch = cpu_of(cpu_arch, id);
 
 	cpu->self = cpu;
 	cpu->id = id;
 	cpu->arch = arch;
+	cpu->percpu_offset = id * (uint64_t)percpu_bytes;
 	arch->apic_id = apic_id;
 	arch->tss.io_map_base = sizeof(struct tss);	/* no port is the user's */
 	for (uint32_t i = 0; i < IST_COUNT; i++) {

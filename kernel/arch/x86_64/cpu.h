@@ -135,7 +135,7 @@ struct cpu_arch {
 	uint64_t fs_base, gs_base;	/* as loaded */
 };
 
-extern struct cpu_arch cpu_archs[CPU_MAX];
+PERCPU_DECLARE(struct cpu_arch, cpu_arch);
 
 static inline struct cpu_arch *cpu_arch_self(void) { return cpu_self()->arch; }
 

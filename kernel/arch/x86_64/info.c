@@ -92,7 +92,7 @@ static void apic_id_bits(uint32_t *thread_bits, uint32_t *package_bits)
 
 void arch_cpu_topology(uint32_t cpu, struct arch_topology *out)
 {
-	uint32_t id = cpu_archs[cpu].apic_id, thread_bits, package_bits;
+	uint32_t id = cpu_of(cpu_arch, cpu)->apic_id, thread_bits, package_bits;
 
 	apic_id_bits(&thread_bits, &package_bits);
 	out->package = id >> package_bits;
@@ -135,7 +135,7 @@ size_t arch_cpuinfo(uint32_t cpu, char *buf, size_t n)
 		"wp\t\t: yes\n"
 		"flags\t\t:", cpu, f->vendor, f->family, f->model, f->brand, f->stepping,
 		(unsigned long long)khz / 1000, (unsigned long long)khz % 1000, place.package,
-		siblings, place.core, cores, cpu_archs[cpu].apic_id, f->leaf_max);
+		siblings, place.core, cores, cpu_of(cpu_arch, cpu)->apic_id, f->leaf_max);
 	used += format_flags(buf + used, n - used);
 	used += format_stored(buf + used, n - used,
 		"\nbogomips\t: %llu.%02llu\nclflush size\t: 64\ncache_alignment\t: 64\n"

@@ -18,10 +18,12 @@
 
 typedef uint64_t irq_state_t;		/* saved RFLAGS */
 
+#define ARCH_HAS_PERCPU_BLOCKS
 #define CPU_GS ((struct cpu __seg_gs *)0)
 
 static inline struct cpu *cpu_self(void) { return CPU_GS->self; }
 static inline uint32_t cpu_id(void) { return CPU_GS->id; }
+static inline uint64_t cpu_percpu_offset(void) { return CPU_GS->percpu_offset; }
 static inline struct thread *cpu_current(void) { return CPU_GS->current; }
 
 static inline uint32_t preempt_count(void) { return CPU_GS->preempt_count; }

@@ -102,7 +102,7 @@ int arch_irq_route_line(uint32_t gsi, bool level, uint32_t vector)
 	line = gsi - io->gsi_base;
 	state = spin_lock_irqsave(&ioapic_lock);
 	ioapic_write(io, IOAPIC_ENTRY(line), ENTRY_MASKED);
-	ioapic_write(io, IOAPIC_ENTRY(line) + 1, cpu_archs[0].apic_id << 24);
+	ioapic_write(io, IOAPIC_ENTRY(line) + 1, cpu_of(cpu_arch, 0)->apic_id << 24);
 	ioapic_write(io, IOAPIC_ENTRY(line), low);
 	spin_unlock_irqrestore(&ioapic_lock, state);
 	return 0;

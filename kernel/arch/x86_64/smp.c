@@ -46,7 +46,7 @@ void smp_reserve_trampoline(void)
 
 void ap_start(uint32_t id)
 {
-	cpu_init_tables(id, cpu_archs[id].apic_id, ap_ist[id]);
+	cpu_init_tables(id, cpu_of(cpu_arch, id)->apic_id, ap_ist[id]);
 	cpus[id].kernel_stack_top = ap_stacks[id];
 	cpu_init_features();
 	apic_init_cpu();
@@ -77,7 +77,7 @@ static bool prepare(uint32_t id, uint32_t apic_id)
 	}
 	ap_stacks[id] = (uint64_t)stack + STACK_SIZE;
 	ap_number[apic_id] = (uint8_t)id;
-	cpu_archs[id].apic_id = apic_id;
+	cpu_of(cpu_arch, id)->apic_id = apic_id;
 	return true;
 }
 
@@ -87,7 +87,7 @@ static uint32_t prepare_all(void)
 	uint32_t next = 1;
 
 	for (uint32_t i = 0; i < machine.processor_count && next < CPU_MAX; i++) {
-		if (machine.processors[i] == cpu_archs[0].apic_id)
+		if (machine.processors[i] == cpu_of(cpu_arch, 0)->apic_id)
 			continue;
 		if (!prepare(next, machine.processors[i]))
 			break;
@@ -107,12 +107,12 @@ static void wait_for(uint32_t mask, uint64_t ns)
 static void start(uint32_t count)
 {
 	for (uint32_t id = 1; id < count; id++)
-		apic_send_init(cpu_archs[id].apic_id);
+		apic_send_init(cpu_of(cpu_arch, id)->apic_id);
 	/* Real processors need the pause; emulated ones are ready at once. */
 	if (cpu_features.hypervisor == HYPERVISOR_NONE)
 		x86_delay_us(INIT_WAIT_US);
 	for (uint32_t id = 1; id < count; id++)
-		apic_send_startup(cpu_archs[id].apic_id, (uint32_t)trampoline_page);
+		apic_send_startup(cpu_of(cpu_arch, id)->apic_id, (uint32_t)trampoline_page);
 }
 
 /* The second start-up IPI that real processors may need. */
@@ -120,7 +120,7 @@ static void start_again(uint32_t count)
 {
 	for (uint32_t id = 1; id < count; id++)
 		if ((atomic32_load(&arrived) & 1u << id) == 0)
-			apic_send_startup(cpu_archs[id].apic_id, (uint32_t)trampoline_page);
+			apic_send_startup(cpu_of(cpu_arch, id)->apic_id, (uint32_t)trampoline_page);
 }
 
 void arch_start_processors(void)
