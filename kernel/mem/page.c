@@ -29,7 +29,7 @@ struct page_cpu {
 };
 
 static PERCPU(struct page_cpu, page_cpu);
-static uint64_t total_frames;			/* [I] */
+uint64_t page_total_frames;
 static uint64_t reserve_frames;			/* [I] for those who cannot wait */
 static size_t (*reclaim_hook)(size_t n);	/* [I] after boot */
 static void (*drain_hook)(void);		/* [I] after boot */
@@ -100,7 +100,7 @@ static void drain_here(void *unused)
 
 /* --- allocation ------------------------------------------------------------------------------- */
 
-static struct page *take(unsigned int order, enum page_kind kind, uint64_t reserve)
+static inline struct page *take(unsigned int order, enum page_kind kind, uint64_t reserve)
 {
 	irq_state_t irq = arch_irq_save();
 	struct page *page = order == 0 ? stack_pop(reserve) : buddy_allocate(order, reserve);
@@ -279,16 +279,11 @@ void page_stats_get(struct page_stats *out)
 			sums[kind] += read_once(pc->by_kind[kind]);
 	}
 	*out = (struct page_stats){
-		.total = total_frames, .free = buddy_free_frames() + stacked,
+		.total = page_total_frames, .free = buddy_free_frames() + stacked,
 		.anon = (uint64_t)sums[PAGE_ANON], .cache = (uint64_t)sums[PAGE_CACHE],
 		.table = (uint64_t)sums[PAGE_TABLE], .slab = (uint64_t)sums[PAGE_SLAB],
 		.kernel = (uint64_t)sums[PAGE_KERNEL],
 	};
-}
-
-uint64_t page_total(void)
-{
-	return total_frames;
 }
 
 void page_set_reclaim(size_t (*reclaim)(size_t n))
@@ -303,7 +298,7 @@ void page_set_drain(void (*drain_here)(void))
 
 void page_init(uint64_t total)
 {
-	total_frames = total;
+	page_total_frames = total;
 	/* 1/512 of memory, between 32 pages and 4 MiB. */
 	reserve_frames = total / 512;
 	if (reserve_frames < 32)

@@ -121,7 +121,8 @@ void page_set_drain(void (*drain_here)(void));
 
 struct page_stats { uint64_t total, free, anon, cache, table, slab, kernel; };
 void page_stats_get(struct page_stats *out);
-uint64_t page_total(void);		/* frames of RAM */
+extern uint64_t page_total_frames;	/* [I] of RAM */
+static inline uint64_t page_total(void) { return page_total_frames; }
 
 /* Registered by the page cache: frees up to n clean pages, returns how many. May sleep. */
 void page_set_reclaim(size_t (*reclaim)(size_t n));

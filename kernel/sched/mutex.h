@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include "core/schedule_point.h"
 #include "sched/wait.h"
 
 struct CAPABILITY("mutex") mutex {
@@ -31,8 +32,48 @@ struct CAPABILITY("rwlock") rwlock {
 	struct wait_queue writers;
 };
 
+#define RWLOCK_WRITER (1u << 31)
+#define RWLOCK_WAITING_ONE (1u << 16)
+#define RWLOCK_WAITING_MASK (0x7fffu << 16)
+#define RWLOCK_READERS_MASK 0xffffu
+
 void rwlock_init(struct rwlock *l);
-void rwlock_read_lock(struct rwlock *l) ACQUIRES_SHARED(l) EXCLUDES(&preempt_off);
-void rwlock_read_unlock(struct rwlock *l) RELEASES_SHARED(l);
+void rwlock_read_lock_slow(struct rwlock *l) ACQUIRES_SHARED(l) EXCLUDES(&preempt_off);
+void rwlock_wake_writer(struct rwlock *l);
+
+static inline bool rwlock_try_read(struct rwlock *l)
+{
+	for (;;) {
+		uint32_t s = atomic32_load(&l->state);
+
+		if ((s & (RWLOCK_WRITER | RWLOCK_WAITING_MASK)) != 0)
+			return false;
+		ASSERT((s & RWLOCK_READERS_MASK) != RWLOCK_READERS_MASK);
+		if (atomic32_compare_exchange(&l->state, s, s + 1))
+			return true;
+	}
+}
+
+static inline void rwlock_read_lock(struct rwlock *l)
+	ACQUIRES_SHARED(l) EXCLUDES(&preempt_off) NO_LOCK_ANALYSIS
+{
+	if (CONFIG_DEBUG)
+		assert_no_spinlock_held("rwlock_read_lock");
+	schedule_point();
+	if (unlikely(!rwlock_try_read(l)))
+		rwlock_read_lock_slow(l);
+}
+
+static inline void rwlock_read_unlock(struct rwlock *l) RELEASES_SHARED(l) NO_LOCK_ANALYSIS
+{
+	uint32_t s;
+
+	schedule_point();
+	s = atomic32_sub_acq_rel(&l->state, 1);
+	ASSERT((s & RWLOCK_READERS_MASK) != RWLOCK_READERS_MASK);
+	if (unlikely((s & RWLOCK_READERS_MASK) == 0 && (s & RWLOCK_WAITING_MASK) != 0))
+		rwlock_wake_writer(l);
+}
+
 void rwlock_write_lock(struct rwlock *l) ACQUIRES(l) EXCLUDES(&preempt_off);
 void rwlock_write_unlock(struct rwlock *l) RELEASES(l);

@@ -10,29 +10,11 @@
 #include "sched/mutex.h"
 #include "sched/sched_internal.h"
 
-#define WRITER (1u << 31)
-#define WAITING_ONE (1u << 16)
-#define WAITING_MASK (0x7fffu << 16)
-#define READERS_MASK 0xffffu
-
 void rwlock_init(struct rwlock *l)
 {
 	l->state = ATOMIC32_INIT(0);
 	wait_queue_init(&l->readers);
 	wait_queue_init(&l->writers);
-}
-
-static bool try_read(struct rwlock *l)
-{
-	for (;;) {
-		uint32_t s = atomic32_load(&l->state);
-
-		if ((s & (WRITER | WAITING_MASK)) != 0)
-			return false;
-		ASSERT((s & READERS_MASK) != READERS_MASK);
-		if (atomic32_compare_exchange(&l->state, s, s + 1))
-			return true;
-	}
 }
 
 /* By one that is counted among the waiting. */
@@ -41,37 +23,28 @@ static bool try_write_counted(struct rwlock *l)
 	for (;;) {
 		uint32_t s = atomic32_load(&l->state);
 
-		if ((s & (WRITER | READERS_MASK)) != 0)
+		if ((s & (RWLOCK_WRITER | RWLOCK_READERS_MASK)) != 0)
 			return false;
-		if (atomic32_compare_exchange(&l->state, s, (s - WAITING_ONE) | WRITER))
+		if (atomic32_compare_exchange(&l->state, s, (s - RWLOCK_WAITING_ONE) | RWLOCK_WRITER))
 			return true;
 	}
 }
 
-void rwlock_read_lock(struct rwlock *l) NO_LOCK_ANALYSIS
+void rwlock_read_lock_slow(struct rwlock *l) NO_LOCK_ANALYSIS
 {
-	if (CONFIG_DEBUG)
-		assert_no_spinlock_held("rwlock_read_lock");
-	schedule_point();
-	wait_event(&l->readers, try_read(l));
+	wait_event(&l->readers, rwlock_try_read(l));
 }
 
-void rwlock_read_unlock(struct rwlock *l) NO_LOCK_ANALYSIS
+void rwlock_wake_writer(struct rwlock *l)
 {
-	uint32_t s;
-
-	schedule_point();
-	s = atomic32_sub_acq_rel(&l->state, 1);
-	ASSERT((s & READERS_MASK) != READERS_MASK);
-	if ((s & READERS_MASK) == 0 && (s & WAITING_MASK) != 0)
-		wake_up(&l->writers);
+	wake_up(&l->writers);
 }
 
 static void write_lock_slow(struct rwlock *l)
 {
 	struct wait_entry entry;
 
-	(void)atomic32_add(&l->state, WAITING_ONE);
+	(void)atomic32_add(&l->state, RWLOCK_WAITING_ONE);
 	wait_entry_init(&entry, NULL);
 	entry.exclusive = true;
 	for (;;) {
@@ -88,7 +61,7 @@ void rwlock_write_lock(struct rwlock *l) NO_LOCK_ANALYSIS
 	if (CONFIG_DEBUG)
 		assert_no_spinlock_held("rwlock_write_lock");
 	schedule_point();
-	if (!atomic32_compare_exchange(&l->state, 0, WRITER))
+	if (!atomic32_compare_exchange(&l->state, 0, RWLOCK_WRITER))
 		write_lock_slow(l);
 }
 
@@ -97,9 +70,9 @@ void rwlock_write_unlock(struct rwlock *l) NO_LOCK_ANALYSIS
 	uint32_t before;
 
 	schedule_point();
-	before = atomic32_and(&l->state, ~WRITER);
-	ASSERT((before & WRITER) != 0);
-	if ((before & WAITING_MASK) != 0)
+	before = atomic32_and(&l->state, ~RWLOCK_WRITER);
+	ASSERT((before & RWLOCK_WRITER) != 0);
+	if ((before & RWLOCK_WAITING_MASK) != 0)
 		wake_up(&l->writers);
 	else
 		wake_up_all(&l->readers);

@@ -55,24 +55,6 @@ void fault_lacks_tables(struct fault *f)
 	f->need_tables = true;
 }
 
-bool fault_lock_upper(struct fault *f)
-{
-	spin_lock(&f->space->table_lock);
-	if (ptable_own_upper(space_root(f->space), f->address, &f->path, &f->gather,
-			     &f->stock) == 0)
-		return true;
-	fault_lacks_tables(f);
-	return false;
-}
-
-bool fault_own_leaf(struct fault *f)
-{
-	/* Of anonymous memory nothing beside the page's group is looked at. */
-	if (f->area->object == NULL)
-		return ptable_own_group(&f->path, &f->gather, &f->stock) == 0;
-	return ptable_own_leaf(&f->path, &f->gather, &f->stock) == 0;
-}
-
 bool fault_lock(struct fault *f)
 {
 	if (!fault_lock_upper(f))
@@ -81,14 +63,6 @@ bool fault_lock(struct fault *f)
 		return true;
 	fault_lacks_tables(f);
 	return false;
-}
-
-void fault_unlock(struct fault *f)
-{
-	tlb_flush(&f->gather);
-	spin_unlock(&f->space->table_lock);
-	if (f->gather.count > 0)
-		gather_release(&f->gather);
 }
 
 pte_t fault_leaf(const struct fault *f, const struct page *page, bool writable)
@@ -346,7 +320,7 @@ static int fault_private_object(struct fault *f)
 	return error;
 }
 
-static int fault_private(struct fault *f)
+static never_inline int fault_private(struct fault *f)
 {
 	pte_t e;
 
@@ -380,7 +354,7 @@ static void shared_settle(struct fault *f, struct page *mine, bool writable)
  * The mark is set before (so that write-back, which removes permissions, cannot miss the page) and
  * once more after (so that a write-back in between does not leave a writable page unmarked).
  */
-static int fault_shared(struct fault *f)
+static never_inline int fault_shared(struct fault *f)
 {
 	struct object *object = f->area->object;
 	bool memory = object->ops->write_page == NULL && !read_once(object->write_sealed);
@@ -417,7 +391,7 @@ out:
 }
 
 /* The vDSO's frames: known, never counted, never written. */
-static int fault_special(struct fault *f)
+static never_inline int fault_special(struct fault *f)
 {
 	phys_t frame = phys(f->area->offset + (f->address - f->area->start));
 	pte_t e;

@@ -103,11 +103,13 @@ static unsigned int pages_below(const struct fault *f)
  */
 static void settle_ahead(struct fault *f, bool present) REQUIRES(&f->space->table_lock)
 {
-	unsigned int n = pages_below(f), room = ptable_room(&f->path);
-	struct ptable_path path = f->path;
+	unsigned int n = pages_below(f), room;
+	struct ptable_path path;
 
 	if (n < AHEAD_MIN)
 		return;
+	path = f->path;
+	room = ptable_room(&path);
 	for (n = n < room ? n : room; n > 0; n--) {
 		pte_t e;
 

@@ -19,11 +19,35 @@ struct fault {
 
 /* table_lock, and the path to the address private; false: tables are missing, nothing is held. */
 must_check bool fault_lock(struct fault *f) TRY_ACQUIRES(true, &f->space->table_lock);
-/* The same in two steps: down to the level-2 table; then the rest, or the look ends. */
-must_check bool fault_lock_upper(struct fault *f) TRY_ACQUIRES(true, &f->space->table_lock);
-must_check bool fault_own_leaf(struct fault *f) REQUIRES(&f->space->table_lock);
 void fault_lacks_tables(struct fault *f) RELEASES(&f->space->table_lock);
-void fault_unlock(struct fault *f) RELEASES(&f->space->table_lock);
+
+/* The same in two steps: down to the level-2 table; then the rest, or the look ends. */
+must_check static inline bool fault_lock_upper(struct fault *f)
+	TRY_ACQUIRES(true, &f->space->table_lock)
+{
+	spin_lock(&f->space->table_lock);
+	if (ptable_own_upper(space_root(f->space), f->address, &f->path, &f->gather,
+			     &f->stock) == 0)
+		return true;
+	fault_lacks_tables(f);
+	return false;
+}
+
+must_check static inline bool fault_own_leaf(struct fault *f) REQUIRES(&f->space->table_lock)
+{
+	/* Of anonymous memory nothing beside the page's group is looked at. */
+	if (f->area->object == NULL)
+		return ptable_own_group(&f->path, &f->gather, &f->stock) == 0;
+	return ptable_own_leaf(&f->path, &f->gather, &f->stock) == 0;
+}
+
+static inline void fault_unlock(struct fault *f) RELEASES(&f->space->table_lock)
+{
+	tlb_flush(&f->gather);
+	spin_unlock(&f->space->table_lock);
+	if (f->gather.count > 0)
+		gather_release(&f->gather);
+}
 
 /* The leaf for a page of the area. */
 pte_t fault_leaf(const struct fault *f, const struct page *page, bool writable);

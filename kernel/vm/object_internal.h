@@ -21,8 +21,13 @@ static inline bool object_is_reclaimable(const struct object *object)
 	return object->ops->read_page != NULL;
 }
 
+extern atomic64_t object_dirty_total;		/* pages, of all objects */
+
 /* An eighth of memory is dirty. */
-bool object_dirt_is_excessive(void);
+static inline bool object_dirt_is_excessive(void)
+{
+	return atomic64_load(&object_dirty_total) > page_total() / 8;
+}
 /* The object has one dirty page more or less. */
 void object_count_dirty(struct object *object, int change);
 

@@ -16,17 +16,12 @@
 
 #define SYNC_BATCH 32
 
-static atomic64_t dirty_total;			/* pages, of all objects */
+atomic64_t object_dirty_total;
 
 void object_count_dirty(struct object *object, int change)
 {
 	atomic32_add(&object->dirty_pages, (uint32_t)change);
-	atomic64_add(&dirty_total, (uint64_t)change);
-}
-
-bool object_dirt_is_excessive(void)
-{
-	return atomic64_load(&dirty_total) > page_total() / 8;
+	atomic64_add(&object_dirty_total, (uint64_t)change);
 }
 
 int object_throttle(struct object *object)

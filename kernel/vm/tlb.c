@@ -87,10 +87,8 @@ static bool slot_mark_stale(const struct space *space)
 	return elsewhere;
 }
 
-static void flush_range_here(void *arg)
+static inline void flush_here(const struct gather *g)
 {
-	const struct gather *g = arg;
-
 	if (unlikely(tag_count != 0) && slot_mark_stale(g->space))
 		return;
 	if ((g->end - g->start) >> PAGE_SHIFT > FLUSH_PAGES_MAX) {
@@ -99,6 +97,11 @@ static void flush_range_here(void *arg)
 	}
 	for (uint64_t address = g->start; address < g->end; address += PAGE_SIZE)
 		arch_tlb_flush_page(address);
+}
+
+static void flush_range_here(void *g)
+{
+	flush_here(g);
 }
 
 void tlb_flush(struct gather *g)
@@ -112,7 +115,7 @@ void tlb_flush(struct gather *g)
 	cpu_mask_t self = 1u << cpu_id();
 
 	if ((mask & self) != 0)
-		flush_range_here(g);
+		flush_here(g);
 	if ((mask & ~self) != 0)
 		ipi_call_wait(mask & ~self, flush_range_here, g);
 	preempt_enable();
