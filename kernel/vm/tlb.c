@@ -156,7 +156,7 @@ static struct tag_slot *slot_take(struct space *space)
 	return slot;
 }
 
-static void load_tagged(struct space *space)
+static never_inline void load_tagged(struct space *space)
 {
 	struct tag_slot *slot = slot_find(space);
 
