@@ -25,7 +25,8 @@ static bool try_write_counted(struct rwlock *l)
 
 		if ((s & (RWLOCK_WRITER | RWLOCK_READERS_MASK)) != 0)
 			return false;
-		if (atomic32_compare_exchange(&l->state, s, (s - RWLOCK_WAITING_ONE) | RWLOCK_WRITER))
+		if (atomic32_compare_exchange(&l->state, s,
+					      (s - RWLOCK_WAITING_ONE) | RWLOCK_WRITER))
 			return true;
 	}
 }
