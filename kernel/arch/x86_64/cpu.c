@@ -158,6 +158,7 @@ void cpu_init_tables(uint32_t id, uint32_t apic_id, void *const ist[IST_COUNT])
 	struct cpu *cpu = &cpus[id];
 	struct cpu_arch *arch = cpu_of(cpu_arch, id);
 
+	VERIFY(percpu_end - percpu_start == CPU_MAX * (int64_t)percpu_bytes);
 	cpu->self = cpu;
 	cpu->id = id;
 	cpu->arch = arch;
