@@ -52,7 +52,7 @@ static bool copy_ahead(struct fault *f, uint64_t address, bool remembered)
 	    ptable_own_upper(space_root(f->space), f->address, &f->path, &f->gather,
 			     &f->stock) != 0 ||
 	    ptable_fold_is_there(&f->path) ||
-	    ptable_own_group(&f->path, &f->gather, &f->stock) != 0)
+	    !fault_own_leaf(f))
 		return false;
 	slot = ptable_slot(&f->path);
 	e = pte_load(slot);

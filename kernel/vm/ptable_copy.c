@@ -47,7 +47,7 @@
 #include "vm/ptable_internal.h"
 
 /* A table that uses fewer groups is copied at once. */
-#define PART_LEAF_GROUPS_MIN 8u
+#define PART_LEAF_GROUPS_MIN 16u
 #define PART_TABLE_GROUPS_MIN 4u
 #define PART_GROUPS_MAX 2u	/* own groups of a copy in progress */
 
