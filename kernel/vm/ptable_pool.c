@@ -11,7 +11,7 @@
 #include "core/fail_point.h"
 #include "vm/ptable_internal.h"
 
-#define POOL_TABLES 24
+#define POOL_TABLES 48	/* a large program's fork and its first writes take a dozen or two */
 #define POOL_ROOTS 8
 
 struct stack {
