@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # Does ./tine build what is stale and nothing else, give a demo without a terminal and a shell with one? Does a build
-# end with the command that began it, and does one that waits for another's say so?
+# end with the command that began it, and does one that waits for another's, or that failed, say so?
 use strict;
 use warnings;
 use FindBin;
@@ -41,7 +41,7 @@ for (1 .. 10) {
 diag sprintf '%.3f s from typing to the exit of `true`', $best;
 cmp_ok $best, '<=', 0.25, 'run -- true takes at most 0.25 s' if $ENV{TINE_TEST_TIMES};
 
-# --- builds that take long: a make of our own ---------------------------------------------
+# --- builds that take long, and that fail: a make of our own ---------------------------------------------
 
 my ($bin, $output) = (work_dir() . '/bin', work_dir() . '/output');
 mkdir $bin;
@@ -104,5 +104,24 @@ like slurp($second_err), qr/\Atine: waiting for [^\n]+\n\z/, 'one that waits for
 spew($go, '');
 is TineRun::wait_limited($_, 10), 0, 'and both go on' for $first, $second[0];
 is slurp($made), "make\n", 'after one build';
+
+for my $case ([ 'exit 3', 'make ended with status 3' ],
+	      [ 'kill -KILL $$', 'make ended with status 137' ],
+	      [ 'echo as: out of room; exit 2', 'as: out of room' ],
+	      [ 'printf "x.c: In function x:\nx.c:3:1: error: no x\ncc1: all warnings\nmake: *** [Makefile:9: x] Error 1\n"; exit 2',
+		'x.c:3:1: error: no x' ],
+	      [ 'printf "bash: line 1: gcc: command not found\nmake: *** [Makefile:9: x] Error 127\n"; exit 2',
+		'bash: line 1: gcc: command not found' ],
+	      [ 'echo "make: *** No rule to make target x.  Stop."; exit 2', 'make: *** No rule to make target x.  Stop.' ]) {
+	my ($script, $why) = @$case;
+
+	make_does($script);
+	my $r = tine({ env => \%own }, 'help');
+	is $r->{status}, 125, "a build that fails: status: $why";
+	is $r->{err}, "tine: building, once\ntine: the build failed, see $output/build-release.log: $why\n", 'and why';
+}
+my $r = tine({ env => { TINE_OUTPUT => '/proc/none' } }, 'help');
+is $r->{status}, 125, 'no place for what is built: status';
+like $r->{err}, qr{\A[^\n]*/proc/none[^\n]*: No such file or directory\n\z}, 'and why';
 
 done_testing;
