@@ -141,11 +141,11 @@ sub is_running {
 	return (eval { slurp("/proc/$pid/stat") } // '') =~ /\) [^ZX] /;
 }
 
-# Waits up to ten seconds until none of them runs; true when none does.
+# Waits up to half a minute until none of them runs; true when none does.
 sub wait_gone {
 	my @pids = @_;
 
-	for (1 .. 200) {
+	for (1 .. 600) {
 		@pids = grep { is_running($_) } @pids or return 1;
 		Time::HiRes::sleep(0.05);
 	}
