@@ -21,7 +21,7 @@
  *
  * CLOSE says that the receiver of a stream wants no more of it: its reader has gone away. The
  * sender drops what it has and passes the condition on (SIGPIPE in the guest, no more reads of the
- * host's stdin).
+ * host's stdin). A machine whose host closes the port has no launcher any more, and ends.
  */
 #pragma once
 

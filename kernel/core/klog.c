@@ -110,18 +110,16 @@ void klog_flush(void)
 		;
 }
 
-/* Linux's level as "<N>", which the port does not get, then the line. */
+/* As Linux's: the level as "<N>", which the port does not get, the time, the words alone. */
 static size_t format_line(char *line, size_t size, enum log_level level, const char *format,
 			  va_list args)
 {
-	static const char *const names[] = { "error: ", "warn: ", "", "" };
 	static const char *const levels[] = { "<3>", "<4>", "<6>", "<7>" };
 	uint64_t us = clock_ns() / NSEC_PER_USEC;
 	size_t n;
 
-	n = format_stored(line, size, "%s[%5llu.%06llu] %s", levels[level],
-			  (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000),
-			  names[level]);
+	n = format_stored(line, size, "%s[%5llu.%06llu] ", levels[level],
+			  (unsigned long long)(us / 1000000), (unsigned long long)(us % 1000000));
 	n += format_string_v(line + n, size - n, format, args);
 	/* A line that was cut still ends as a line. */
 	if (n > size - 2)

@@ -103,7 +103,7 @@ static void levels(void)
 	klog(LOG_INFO, "one %d", 1);
 	log_debug("not this");
 	klog(LOG_ERROR, "two\n");
-	HOST_EXPECT(lines_of("one 1") == 1 && lines_of("error: two") == 1 && line_count() == 2);
+	HOST_EXPECT(lines_of("one 1") == 1 && lines_of("two") == 1 && line_count() == 2);
 	HOST_EXPECT(out[0] == '[');
 }
 
@@ -122,9 +122,9 @@ static void kept(void)
 	HOST_EXPECT(wakes == 0 && !klog_has_undrained());
 	log_error("two");
 	klog_flush();
-	HOST_EXPECT(line_count() == 1 && lines_of("error: two") == 1);
+	HOST_EXPECT(line_count() == 1 && lines_of("two") == 1);
 	tail[klog_read_tail(tail, sizeof(tail) - 1)] = '\0';
-	HOST_EXPECT(strstr(tail, "] one\n<3>[") != NULL && strstr(tail, "] error: two\n") != NULL);
+	HOST_EXPECT(strstr(tail, "] one\n<3>[") != NULL && strstr(tail, "] two\n") != NULL);
 	HOST_EXPECT(strstr(tail, "<6>[") != NULL && strstr(tail, "not this") == NULL);
 }
 
@@ -160,7 +160,7 @@ static void overflow(void)
 	for (unsigned int i = 0; said < RING_BYTES + RING_BYTES / 2; i++) {
 		snprintf(last, sizeof(last), "line %u", i);
 		klog(LOG_WARN, "%s", last);
-		said += strlen("[    0.000000] warn: \n") + strlen(last);
+		said += strlen("[    0.000000] \n") + strlen(last);
 	}
 	HOST_EXPECT(out_bytes == 0 && klog_has_undrained());
 	klog_flush();
@@ -206,7 +206,7 @@ static void write_lines(void *arg)
 
 	for (int i = 0; i < LINES; i++) {
 		klog(LOG_WARN, "writer %d line %d", (int)(uintptr_t)arg, i);
-		snprintf(want, sizeof(want), "warn: writer %d line %d", (int)(uintptr_t)arg, i);
+		snprintf(want, sizeof(want), "writer %d line %d", (int)(uintptr_t)arg, i);
 		HOST_EXPECT(!klog_is_sync() || lines_of(want) == 1);
 	}
 }
@@ -248,7 +248,7 @@ static void check_lines(void)
 
 	for (int w = 0; w < WRITERS; w++)
 		for (int i = 0; i < LINES; i++) {
-			snprintf(want, sizeof(want), "warn: writer %d line %d", w, i);
+			snprintf(want, sizeof(want), "writer %d line %d", w, i);
 			HOST_EXPECT(lines_of(want) == 1);
 		}
 	HOST_EXPECT(line_count() == WRITERS * LINES && !klog_has_undrained());

@@ -8,31 +8,19 @@ use Test::More;
 use Time::HiRes 'sleep';
 use TineRun;
 
-# The processes that came of this one, itself not among them.
-sub descendants {
-	my ($pid) = @_;
-	my @children = split ' ', eval { slurp("/proc/$pid/task/$pid/children") } // '';
-
-	return map { ($_, descendants($_)) } @children;
-}
-
 sub files { return map { $_ => 1 } grep { -f } glob '/tmp/tine-*' }
 
 for my $case ([ 'latency', 'TERM' ], [ 'latency', 'INT' ], [ 'trace', 'TERM' ], [ 'report', 'TERM' ]) {
 	my ($name, $signal) = @$case;
 	my %before = files();
-	my ($pid, @machine) = (fork // die "fork: $!");
+	my $pid = fork // die "fork: $!";
 
 	if ($pid == 0) {
 		open STDOUT, '>', '/dev/null' or die;
 		exec TineRun::command(), 'lab', $name, '--quick' or POSIX::_exit(126);
 	}
 	# The machine is there when the lab has a child, `tine run`, that has one, the emulator.
-	for (1 .. 600) {
-		@machine = descendants($pid);
-		last if @machine >= 2;
-		sleep 0.05;
-	}
+	my @machine = TineRun::wait_descendants($pid, 2);
 	sleep 0.2;
 	kill $signal, $pid;
 	waitpid $pid, 0;
@@ -41,11 +29,7 @@ for my $case ([ 'latency', 'TERM' ], [ 'latency', 'INT' ], [ 'trace', 'TERM' ], 
 	my %left = files();
 	delete @left{keys %before};
 	is join(' ', sort keys %left), '', "lab $name: no file is left of it";
-	for (1 .. 200) {
-		last unless grep { -e "/proc/$_" } @machine;
-		sleep 0.05;
-	}
-	ok @machine >= 2 && !(grep { -e "/proc/$_" } @machine), "lab $name: its machine has ended";
+	ok @machine >= 2 && TineRun::wait_gone(@machine), "lab $name: its machine has ended";
 }
 
 done_testing;

@@ -28,7 +28,7 @@ sub hogs {
 }
 
 my $killed = qr/Out of memory: Killed process (\d+) \((\w+)\) total-vm:\d+kB, anon-rss:\d+kB/;
-my $whole = qr/$killed, file-rss:\d+kB, shmem-rss:\d+kB, UID:0 pgtables:\d+kB oom_score_adj:0\r?$/m;
+my $whole = qr/^\[ *\d+\.\d{6}\] $killed, file-rss:\d+kB, shmem-rss:\d+kB, UID:0 pgtables:\d+kB oom_score_adj:0\r?$/m;
 $r = hogs('exec /tmp/hogs');
 is $r->{out}, "9\n9\n9\n", 'each is ended by signal 9' or diag $r->{err};
 is $r->{err}, '', 'nothing is said of what is not the command';

@@ -1,9 +1,10 @@
 #!/usr/bin/perl
-# Do signals to `tine run` reach the program, and can it always be ended?
+# Do signals to `tine run` reach the program, can it always be ended, and does its machine end with it?
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use Socket;
 use Test::More;
 use TineRun;
 
@@ -43,5 +44,47 @@ if ($pid == 0) {
 select undef, undef, undef, 1;
 kill 'INT', $pid;
 is TineRun::wait_limited($pid, 5), 130, 'a signal before the start ends the run';
+
+# A launcher that can do nothing about its machine any more.
+$pid = TineRun::start_until_output(work_dir() . '/ready', '--', 'sh', '-c', 'echo ready; sleep 100');
+my @machine = TineRun::descendants($pid);
+kill 'KILL', $pid;
+waitpid $pid, 0;
+ok @machine && TineRun::wait_gone(@machine), 'SIGKILL to the launcher ends the machine';
+
+# A machine that was started by hand: its end of the socket is all that it knows of a launcher.
+sub machine_left_by_launcher {
+	my ($sent, $awaited) = @_;
+	my $emulator = tine(tine_argv('--dry-run', '--', 'true'))->{out};
+	my $said = '';
+
+	socketpair my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC or die "socketpair: $!";
+	my $pid = fork // die "fork: $!";
+	if ($pid == 0) {
+		close $ours;
+		POSIX::dup2(fileno $theirs, 3);
+		exec 'sh', '-c', "exec $emulator" or POSIX::_exit(126);
+	}
+	close $theirs;
+	syswrite $ours, $sent;
+	while ($said !~ $awaited) {
+		sysread $ours, $said, 65536, length $said or last;
+	}
+	close $ours;
+	ok $said =~ $awaited && TineRun::wait_gone($pid), "its launcher goes away: $_[2]";
+	kill 'KILL', $pid;
+	waitpid $pid, 0;
+}
+
+sub start_frame {
+	my $words = join '', map { "$_\0" } '/', @_;
+	my $payload = pack('VVVv4', 0, scalar @_, 0, 0, 0, 0, 0) . $words;
+	return pack('VCCv', length $payload, 1, 0, 0) . $payload;
+}
+
+machine_left_by_launcher(start_frame('/bin/sh', '-c', 'echo ready; sleep 100'), qr/ready/, 'a program that sleeps');
+machine_left_by_launcher(start_frame('/bin/sh', '-c', 'while :; do :; done & yes'), qr/y\ny\n/, 'programs that are busy');
+machine_left_by_launcher('', qr/\A.{8}/s, 'before it said what to run');
+machine_left_by_launcher('', qr//, 'before the machine is there');
 
 done_testing;

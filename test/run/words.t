@@ -33,7 +33,7 @@ for my $case ([ 'log=xyz fork=x sched=x headway=x wake=x step=x compare=x aslr=n
 	is $r->{status}, 0, "$words: it runs" or diag $r->{err};
 	for my $name (@named) {
 		my $said = "$name->[0] on the command line: must be $name->[1]";
-		my @lines = grep { /\] warn: \Q$said\E$/ } split /\r?\n/, slurp($log);
+		my @lines = grep { /\] \Q$said\E$/ } split /\r?\n/, slurp($log);
 		is scalar(@lines), 1, "$said";
 	}
 	unlike slurp($log), qr/unknown word/, "$words: none is unknown";

@@ -32,15 +32,23 @@ struct child {
 	int terminal;		/* pty master */
 };
 
-/* Frames in and out over the port. The port's file is non-blocking; nothing here blocks. */
+/*
+ * Frames in and out over the port. The port's file is non-blocking; nothing here blocks. It is
+ * hung up until the host has opened its end, for PORT_WAIT_MS at most, and once the launcher has
+ * gone: then the machine ends, whatever runs in it.
+ */
 struct port {
 	int fd;
+	int patience_ms;	/* so long it may still be hung up; 0 once it was not */
 	size_t out_used;
 	size_t in_used;
 	size_t in_room;
 	uint8_t *in;		/* grows for START only */
 	uint8_t out[64 * 1024];
 };
+
+/* The host must answer before a port has a name, and is there; after this time there is none. */
+#define PORT_WAIT_MS	3000
 
 /* Room in port->out that data may not take, so that a control frame always finds place. */
 #define PORT_RESERVE	8192u
@@ -50,8 +58,8 @@ void mounts_modules(const char *list);
 /* Makes the root asked for and enters it. False: `why` says what failed, errno the cause. */
 bool mounts_root(uint32_t flags, const char **why);
 
-/* Looks for the port for up to `wait_ms`. False when there is none. */
-bool port_open(struct port *port, int wait_ms);
+/* Looks for the port for up to PORT_WAIT_MS. False when there is none. */
+bool port_open(struct port *port);
 size_t port_data_room(const struct port *port);
 /* Where a DATA payload may be read to directly; port_data_commit() then makes it a frame. */
 uint8_t *port_data_space(struct port *port);
@@ -70,6 +78,8 @@ const struct protocol_head *port_frame(struct port *port);
 void port_frame_done(struct port *port);
 /* Blocks until all that was queued has gone out. */
 void port_flush(struct port *port);
+/* To be told what poll() says of the port, whoever asks: the machine may end there. */
+void port_polled(struct port *port, short events);
 /* Blocks until something can be done with the port, or `timeout_ms` has passed. */
 void port_wait(struct port *port, int timeout_ms);
 

@@ -16,9 +16,6 @@
 #include <sys/reboot.h>
 #include <unistd.h>
 
-/* The port needs an answer from the host to have a name; more than this means there is none. */
-#define PORT_WAIT_MS	3000
-
 #define BOOT_MODULES	"/lib/modules/boot.list"
 
 static struct port port;
@@ -152,7 +149,7 @@ int main(int argc, char **argv)
 	sethostname("tine", 4);
 	has_modules = access(BOOT_MODULES, F_OK) == 0;
 	mounts_modules(BOOT_MODULES);
-	if (strcmp(argv[0], "/bin/console") != 0 && port_open(&port, PORT_WAIT_MS))
+	if (strcmp(argv[0], "/bin/console") != 0 && port_open(&port))
 		serve_launcher();
 	else
 		console_run(&port, argv + 1);

@@ -72,15 +72,16 @@ static int try_open(void)
 	return fd;
 }
 
-bool port_open(struct port *port, int wait_ms)
+bool port_open(struct port *port)
 {
+	port->patience_ms = PORT_WAIT_MS;
 	port->in_room = 64 * 1024;
 	port->in = malloc(port->in_room);
 	if (!port->in)
 		fatal("no memory for the port");
 	/* A driver names its ports some time after it was loaded: the host must answer first. */
 	for (int waited = 0; (port->fd = try_open()) < 0; waited += 2) {
-		if (waited >= wait_ms) {
+		if (waited >= PORT_WAIT_MS) {
 			free(port->in);
 			port->in = NULL;
 			return false;
@@ -231,25 +232,37 @@ void port_frame_done(struct port *port)
 	memmove(port->in, port->in + whole, port->in_used);
 }
 
+void port_polled(struct port *port, short events)
+{
+	if (!(events & POLLHUP)) {
+		port->patience_ms = 0;
+		return;
+	}
+	if (port->patience_ms == 0)
+		power_off();
+	/* poll() tells of it at once, again and again. */
+	port->patience_ms--;
+	sleep_ms(1);
+}
+
+static void wait_for(struct port *port, short events, int timeout_ms)
+{
+	struct pollfd poll_fd = { .fd = port->fd, .events = events };
+
+	if (poll(&poll_fd, 1, timeout_ms) >= 0)
+		port_polled(port, poll_fd.revents);
+}
+
 void port_wait(struct port *port, int timeout_ms)
 {
-	struct pollfd poll_fd = { .fd = port->fd, .events = POLLIN };
-
-	if (port->out_used)
-		poll_fd.events |= POLLOUT;
-	/* Hung up means that the host has not opened its end yet: poll() would spin. */
-	if (poll(&poll_fd, 1, timeout_ms) > 0 && !(poll_fd.revents & (POLLIN | POLLOUT)))
-		sleep_ms(1);
+	wait_for(port, port->out_used ? POLLIN | POLLOUT : POLLIN, timeout_ms);
 }
 
 void port_flush(struct port *port)
 {
 	port_write(port);
 	while (port->out_used) {
-		struct pollfd poll_fd = { .fd = port->fd, .events = POLLOUT };
-
-		if (poll(&poll_fd, 1, -1) > 0 && !(poll_fd.revents & POLLOUT))
-			sleep_ms(1);
+		wait_for(port, POLLOUT, -1);
 		port_write(port);
 	}
 }

@@ -306,6 +306,7 @@ static void session_poll(struct session *session)
 	};
 	const bool room = port_data_room(session->port) > 0;
 	nfds_t count = 2;
+	int ready;
 
 	if (session->port->out_used)
 		fds[0].events |= POLLOUT;
@@ -322,8 +323,11 @@ static void session_poll(struct session *session)
 		if (out->fd >= 0 && out->credit && room && !out->idle)
 			fds[count++] = (struct pollfd){ .fd = out->fd, .events = POLLIN };
 	}
-	if (poll(fds, count, poll_timeout(session)) == 0)
+	ready = poll(fds, count, poll_timeout(session));
+	if (ready == 0)
 		session->out[OUT_TERMINAL].idle = false;
+	if (ready >= 0)
+		port_polled(session->port, fds[0].revents);
 	for (nfds_t i = 2; i < count; i++) {
 		if (fds[i].fd == inflows[IN_STDIN].fd && (fds[i].revents & POLLERR))
 			inflow_close(session, &inflows[IN_STDIN], true);

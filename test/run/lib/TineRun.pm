@@ -114,6 +114,44 @@ sub start_until_output {
 	return $pid;
 }
 
+# The processes that came of this one, itself not among them.
+sub descendants {
+	my ($pid) = @_;
+	my @children = split ' ', eval { slurp("/proc/$pid/task/$pid/children") } // '';
+
+	return map { ($_, descendants($_)) } @children;
+}
+
+# Waits until there are so many of them; they.
+sub wait_descendants {
+	my ($pid, $count) = @_;
+	my @found;
+
+	for (1 .. 600) {
+		@found = descendants($pid);
+		last if @found >= $count;
+		Time::HiRes::sleep(0.05);
+	}
+	return @found;
+}
+
+# Whether a process runs; a dead one, which its parent has not waited for, does not.
+sub is_running {
+	my ($pid) = @_;
+	return (eval { slurp("/proc/$pid/stat") } // '') =~ /\) [^ZX] /;
+}
+
+# Waits up to half a minute until none of them runs; true when none does.
+sub wait_gone {
+	my @pids = @_;
+
+	for (1 .. 600) {
+		@pids = grep { is_running($_) } @pids or return 1;
+		Time::HiRes::sleep(0.05);
+	}
+	return 0;
+}
+
 sub wait_limited {
 	my ($pid, $limit, $signal) = @_;
 	my $start = time;
