@@ -8,7 +8,7 @@
 #include "mem/slab.h"
 #include "proc/proc_internal.h"
 
-static void (*tty_hangup)(struct tty *tty);
+static const struct session_tty_ops *tty_ops;	/* [I] after the terminals start */
 
 static struct session *session_create(uint32_t id)
 {
@@ -274,9 +274,9 @@ long process_set_session(void)
 
 /* --- the controlling terminal ----------------------------------------------------------------- */
 
-void session_set_tty_hangup(void (*hangup)(struct tty *tty))
+void session_set_tty_ops(const struct session_tty_ops *ops)
 {
-	tty_hangup = hangup;
+	tty_ops = ops;
 }
 
 uint32_t process_current_group_id(void)
@@ -306,6 +306,18 @@ struct tty *session_current_tty(void)
 
 	spin_unlock_irqrestore(&process_tree_lock, state);
 	return tty;
+}
+
+void process_identify_tty(struct process *p, uint64_t *device, int64_t *foreground)
+{
+	irq_state_t state = spin_lock_irqsave(&process_tree_lock);
+	struct tty *tty = p->group != NULL ? p->group->session->tty : NULL;
+
+	spin_unlock_irqrestore(&process_tree_lock, state);
+	*device = 0;
+	*foreground = -1;
+	if (tty != NULL)
+		tty_ops->identify(tty, device, foreground);
 }
 
 int session_set_tty(struct tty *tty)
@@ -382,6 +394,6 @@ void session_leader_exit(struct process *p)
 		s->leader = NULL;
 	}
 	spin_unlock_irqrestore(&process_tree_lock, state);
-	if (tty != NULL && tty_hangup != NULL)
-		tty_hangup(tty);
+	if (tty != NULL)
+		tty_ops->hangup(tty);
 }

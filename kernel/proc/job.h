@@ -11,8 +11,14 @@ must_check long process_get_group(uint32_t pid);
 must_check long process_set_session(void);
 must_check long process_get_session(uint32_t pid);
 
-/* What the terminal layer does when a session leader exits or leaves: hang-up. May not sleep. */
-void session_set_tty_hangup(void (*hangup)(struct tty *tty));
+/* The terminal layer, which lies above; called without a lock, for a terminal that may have gone
+ * meanwhile. May not sleep. */
+struct session_tty_ops {
+	void (*hangup)(struct tty *tty);	/* a session leader exits or leaves */
+	/* The device number and the foreground group; nothing when it has gone. */
+	void (*identify)(struct tty *tty, uint64_t *device, int64_t *foreground);
+};
+void session_set_tty_ops(const struct session_tty_ops *ops);
 
 /* The ids of the current process. */
 uint32_t process_current_group_id(void);
@@ -21,6 +27,9 @@ bool process_current_is_session_leader(void);
 /* The controlling terminal of the current session (not counted; the terminal layer keeps its
  * terminals until session_clear_tty()); NULL. */
 struct tty *session_current_tty(void);
+/* The device number of a process's controlling terminal and the group in its foreground, as
+ * /proc/PID/stat has them: 0 and -1 without one. */
+void process_identify_tty(struct process *p, uint64_t *device, int64_t *foreground);
 /* Makes `tty` the controlling terminal: -EPERM unless the current process leads a session without
  * one. */
 must_check int session_set_tty(struct tty *tty);

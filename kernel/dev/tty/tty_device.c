@@ -141,6 +141,19 @@ static void hang_up_session(struct tty *tty)
 	tty_put(tty);
 }
 
+static void identify_for_session(struct tty *tty, uint64_t *device, int64_t *foreground)
+{
+	if (!pty_try_get(tty))
+		return;
+	*device = device_make(PTY_SLAVE_MAJOR, tty->index);
+	*foreground = read_once(tty->foreground);
+	tty_put(tty);
+}
+
+static const struct session_tty_ops session_ops = {
+	.hangup = hang_up_session, .identify = identify_for_session,
+};
+
 void tty_init(void)
 {
 	static const struct { const char *path; uint32_t mode, minor; } nodes[] = {
@@ -155,6 +168,6 @@ void tty_init(void)
 				   device_make(TTY_MAJOR, nodes[i].minor)) != 0)
 			log_error("tty: no node for %s", nodes[i].path);
 	}
-	session_set_tty_hangup(hang_up_session);
+	session_set_tty_ops(&session_ops);
 	devpts_init();
 }

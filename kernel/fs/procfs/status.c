@@ -18,6 +18,8 @@
 struct snapshot {
 	char state;
 	uint32_t ppid, pgid, sid, tracer, threads;
+	uint64_t tty;
+	int64_t foreground;			/* its group; -1 without a terminal */
 	uint64_t pending, shared_pending, blocked, ignored, caught;
 	uint64_t user_ns, system_ns, children_user_ns, children_system_ns;
 	uint64_t mapped, resident, data, stack, locked, peak;
@@ -122,6 +124,7 @@ static void take_tree(struct snapshot *s, struct process *p)
 	s->pgid = p->group != NULL ? p->group->id : 0;
 	s->sid = p->group != NULL ? p->group->session->id : 0;
 	spin_unlock_irqrestore(&process_tree_lock, state);
+	process_identify_tty(p, &s->tty, &s->foreground);
 }
 
 static void take_umask(struct snapshot *s, struct task *t)
@@ -179,8 +182,9 @@ int proc_show_stat(struct text *out, const struct proc_subject *subject)
 
 	if (error != 0)
 		return error;
-	text_printf(out, "%u (%s) %c %u %u %u 0 -1 0 ", t->thread.id, t->thread.name, s.state,
-		    s.ppid, s.pgid, s.sid);
+	text_printf(out, "%u (%s) %c %u %u %u ", t->thread.id, t->thread.name, s.state, s.ppid,
+		    s.pgid, s.sid);
+	text_printf(out, "%llu %lld 0 ", U(s.tty), (long long)s.foreground);
 	text_printf(out, "%llu 0 %llu 0 ", U(t->minor_faults), U(t->major_faults));
 	text_printf(out, "%llu %llu %llu %llu ", U(s.user_ns / TICK_NS), U(s.system_ns / TICK_NS),
 		    U(s.children_user_ns / TICK_NS), U(s.children_system_ns / TICK_NS));
