@@ -13,6 +13,8 @@ struct mount_listing {
 	struct text *out;
 	char *name, *word;		/* PATH_MAX_BYTES each */
 	const struct path *root;
+	void (*put_line)(const struct mount_listing *l, const struct mount *mount,
+			 const char *mountpoint);
 };
 
 static void put_source(struct text *out, const struct mount *mount)
@@ -40,14 +42,16 @@ static void put_super_options(const struct mount_listing *l, struct super *super
 	text_put_escaped(l->out, l->word);
 }
 
-/* Where it is mounted, below the reader's root; NULL: not there. */
-static const char *mountpoint(const struct mount_listing *l, const struct mount *mount)
+/* A line for what is mounted below the reader's root. */
+static void put_reachable(void *arg, const struct mount *mount)
 {
+	const struct mount_listing *l = arg;
 	struct path path = { (struct mount *)mount, mount->root };
 	bool reachable = false;
 	const char *name = path_name(&path, l->root, l->name, PATH_MAX_BYTES, &reachable);
 
-	return reachable ? name : NULL;
+	if (reachable && name != NULL)
+		l->put_line(l, mount, name);
 }
 
 /* What of the file system is mounted. */
@@ -60,35 +64,27 @@ static void put_mount_root(const struct mount_listing *l, const struct mount *mo
 	text_put_escaped(l->out, name != NULL ? name : "/");
 }
 
-static void put_mounts_line(void *arg, const struct mount *mount)
+static void put_mounts_line(const struct mount_listing *l, const struct mount *mount,
+			    const char *mountpoint)
 {
-	const struct mount_listing *l = arg;
-	const char *name = mountpoint(l, mount);
-
-	if (name == NULL)
-		return;
 	put_source(l->out, mount);
 	text_putc(l->out, ' ');
-	text_put_escaped(l->out, name);
+	text_put_escaped(l->out, mountpoint);
 	text_printf(l->out, " %s ", mount->super->type->name);
 	put_flags(l->out, mount->flags | (mount->super->read_only ? MS_RDONLY : 0));
 	put_super_options(l, mount->super);
 	text_printf(l->out, " 0 0\n");
 }
 
-static void put_mountinfo_line(void *arg, const struct mount *mount)
+static void put_mountinfo_line(const struct mount_listing *l, const struct mount *mount,
+			       const char *mountpoint)
 {
-	const struct mount_listing *l = arg;
-	const char *name = mountpoint(l, mount);
-
-	if (name == NULL)
-		return;
 	text_printf(l->out, "%u %u %u:%u ", mount->id,
 		    mount->parent != NULL ? mount->parent->id : mount->id,
 		    device_major(mount->super->device), device_minor(mount->super->device));
 	put_mount_root(l, mount);
 	text_putc(l->out, ' ');
-	text_put_escaped(l->out, name);
+	text_put_escaped(l->out, mountpoint);
 	text_putc(l->out, ' ');
 	put_flags(l->out, mount->flags);
 	text_printf(l->out, " - %s ", mount->super->type->name);
@@ -98,31 +94,29 @@ static void put_mountinfo_line(void *arg, const struct mount *mount)
 	text_putc(l->out, '\n');
 }
 
-static void put_mountstats_line(void *arg, const struct mount *mount)
+static void put_mountstats_line(const struct mount_listing *l, const struct mount *mount,
+				const char *mountpoint)
 {
-	const struct mount_listing *l = arg;
-	const char *name = mountpoint(l, mount);
-
-	if (name == NULL)
-		return;
 	text_printf(l->out, "device ");
 	put_source(l->out, mount);
 	text_printf(l->out, " mounted on ");
-	text_put_escaped(l->out, name);
+	text_put_escaped(l->out, mountpoint);
 	text_printf(l->out, " with fstype %s\n", mount->super->type->name);
 }
 
 static int show_mounts(struct text *out, const struct proc_subject *s,
-		       void (*put_line)(void *arg, const struct mount *mount))
+		       void (*put_line)(const struct mount_listing *l, const struct mount *mount,
+					const char *mountpoint))
 {
 	char *buffer = kmalloc(2 * PATH_MAX_BYTES);
 	struct mount_listing l = {
 		.out = out, .root = &s->root, .name = buffer, .word = buffer + PATH_MAX_BYTES,
+		.put_line = put_line,
 	};
 
 	if (buffer == NULL)
 		return -ENOMEM;
-	mount_for_each(put_line, &l);
+	mount_for_each(put_reachable, &l);
 	kfree(buffer);
 	return 0;
 }
