@@ -130,9 +130,10 @@ figures:
 TSA_CLANG := $(firstword $(shell command -v clang-22 clang 2>/dev/null))
 TSA_CFLAGS := $(filter-out -mno-80387 -W%,$(KERNEL_CFLAGS)) -DTINE_DEBUG -I$(O)/gen -Wno-everything \
 	-Wthread-safety -Wthread-safety-beta -Werror -fsyntax-only
+TSA_SOURCES := $(filter %.c,$(KERNEL_SOURCES))
 check-tsa: $(KERNEL_GENERATED)
 	$(Q)test -n "$(TSA_CLANG)" || { echo "check-tsa: clang-22 is missing: apt install clang-22" >&2; exit 1; }
-	$(Q)printf '%s\n' $(filter %.c,$(KERNEL_SOURCES)) | xargs -P $$(nproc) -n 8 $(TSA_CLANG) $(TSA_CFLAGS)
+	$(Q)printf '%s\n' $(TSA_SOURCES) | xargs -P $$(nproc) -n 8 $(TSA_CLANG) $(TSA_CFLAGS)
 
 .PHONY: clean
 clean:

@@ -16,7 +16,9 @@ GUEST_CFLAGS := -std=gnu11 -O1 -g1 -D_GNU_SOURCE -pthread -fno-strict-aliasing -
 # The kernel headers of the C library's package come after musl's own, which lack linux/ and asm/.
 GUEST_MUSL := musl-gcc -idirafter /usr/include/x86_64-linux-gnu -idirafter /usr/include
 GUEST_GNU := gcc
-GUEST_DEPS := $(GUEST_DIR)/guest.c $(GUEST_DIR)/leaks.c $(GUEST_DIR)/build.mk $(wildcard $(GUEST_DIR)/*.h)
+GUEST_HEADERS := $(GUEST_DIR)/build.mk $(wildcard $(GUEST_DIR)/*.h)
+# What all of them link is compiled once for each kind.
+guest_shared = $(patsubst %,$(O)/guest-shared/$(1)/%.o,guest leaks)
 
 .PHONY: guest-tests list-guest-tests
 guest-tests: $(GUEST_PROGRAMS)
@@ -26,17 +28,17 @@ list-guest-tests:
 # The one program of two files of its own.
 $(O)/guest/storm $(O)/guest/storm-glibc: $(GUEST_DIR)/storm_rounds.c
 
-$(O)/guest/%-glibc: $(GUEST_DIR)/%.c $(GUEST_DEPS)
-	@mkdir -p $(@D)
-	$(Q)$(GUEST_GNU) $(GUEST_CFLAGS) -static -o $@.new $(filter %.c,$^) -lrt
-	$(Q)mv $@.new $@
+define GUEST_KIND
+$(O)/guest-shared/$(1)/%.o: $(GUEST_DIR)/%.c $(GUEST_HEADERS)
+	@mkdir -p $$(@D)
+	$$(Q)$(2) $(GUEST_CFLAGS) -c -o $$@.new $$<
+	$$(Q)mv $$@.new $$@
 
-$(O)/guest/%-pie: $(GUEST_DIR)/%.c $(GUEST_DEPS)
-	@mkdir -p $(@D)
-	$(Q)$(GUEST_GNU) $(GUEST_CFLAGS) -fPIE -static-pie -o $@.new $(filter %.c,$^)
-	$(Q)mv $@.new $@
-
-$(O)/guest/%: $(GUEST_DIR)/%.c $(GUEST_DEPS)
-	@mkdir -p $(@D)
-	$(Q)$(GUEST_MUSL) $(GUEST_CFLAGS) -static -s -o $@.new $(filter %.c,$^)
-	$(Q)mv $@.new $@
+$(O)/guest/%$(3): $(GUEST_DIR)/%.c $(call guest_shared,$(1)) $(GUEST_HEADERS)
+	@mkdir -p $$(@D)
+	$$(Q)$(2) $(GUEST_CFLAGS) $(4) -o $$@.new $$(filter %.c %.o,$$^) $(5)
+	$$(Q)mv $$@.new $$@
+endef
+$(eval $(call GUEST_KIND,glibc,$(GUEST_GNU),-glibc,-static,-lrt))
+$(eval $(call GUEST_KIND,pie,$(GUEST_GNU) -fPIE,-pie,-static-pie))
+$(eval $(call GUEST_KIND,musl,$(GUEST_MUSL),,-static -s))

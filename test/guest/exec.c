@@ -226,11 +226,12 @@ TEST("are bad pointers in execve's arguments EFAULT, and the caller unharmed?")
 	CHECK_ERRNO(execve(guest_self(), no_env, (char **)-4096L), EFAULT);
 }
 
-/* Writes a copy of this program with some bytes changed; the errno of executing it. */
+/* Writes a copy of this program with some bytes changed; the errno of executing it. One that runs
+ * after all ends at once, having no such helper. */
 static int errno_of_patched(size_t offset, const void *bytes, size_t count, size_t keep)
 {
 	static char copy[4 << 20];
-	char *args[] = { "x", NULL };
+	char *args[] = { "x", "--helper", "none", NULL };
 	int in = CHECK_OK(open(guest_self(), O_RDONLY)), out;
 	ssize_t size = CHECK_OK(read(in, copy, sizeof copy));
 
@@ -269,6 +270,7 @@ static void check_survives(size_t offset, const void *bytes, size_t count, size_
 	CHILD(pid) {
 		alarm(5);
 		close(1);
+		close(2);
 		errno_of_patched(offset, bytes, count, keep);
 	}
 	status = guest_wait(pid);

@@ -21,9 +21,11 @@ FUZZ_SECONDS ?= 5
 FUZZ_CFLAGS = -std=gnu11 -O1 -g -D_GNU_SOURCE -fno-strict-aliasing -Wno-unknown-attributes \
 	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(HOST_INCLUDES)
 
-# The files that a test's head comment names: kernel/ files, and helpers beside the test.
-host_links = $(patsubst %,kernel/%,$(shell sed -n 's/^ \* links: //p' $(1))) \
-	$(patsubst %,test/host/%,$(shell sed -n 's/^ \* helpers: //p' $(1)))
+# The files that a test's head comment names: kernel/ files, and helpers beside the test. All are read at
+# once, as TEST.c:FILE, since every make pays for each command that it runs here.
+HOST_LINKED := $(shell awk '/^ \* (links|helpers): / { \
+	for (i = 3; i <= NF; i++) print FILENAME ":" ($$2 == "links:" ? "kernel/" : "test/host/") $$i }' test/host/*.c)
+host_links = $(patsubst $(1):%,%,$(filter $(1):%,$(HOST_LINKED)))
 
 .PHONY: host-tests run-host-tests fuzzers run-fuzzers
 host-tests: $(HOST_TESTS:%=$(O)/host/%)

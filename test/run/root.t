@@ -102,28 +102,27 @@ ok -p "$dir/etc/pasted", '--rw --dry-run: what it prints does the same' or diag 
 # The guest holds it open and has read it; what the host makes of it is seen a second later.
 SKIP: {
 	skip 'Linux is told to keep what it has read', 1 if is_linux;
-	for my $case ([ 'cut', '', 'ls -l' ], [ 'longer', 'y' x 9000, 'chmod 600' ], [ 'another', 'z' x 5000, 'ls -l' ]) {
-		my ($what, $new, $look) = @$case;
+	my @cases = ([ 'cut', '', 'ls -l' ], [ 'longer', 'y' x 9000, 'chmod 600' ], [ 'another', 'z' x 5000, 'ls -l' ]);
 
-		spew("$dir/etc/changing", 'x' x 5000);
-		my $pid = fork // die;
-		if ($pid == 0) {
-			for (1 .. 600) {
-				last if -e "$dir/etc/opened";
-				select undef, undef, undef, 0.05;
-			}
-			select undef, undef, undef, 0.2;
-			spew("$dir/etc/changing", $new);
-			spew("$dir/etc/changed", '');
-			exit 0;
+	spew("$dir/etc/$_->[0]", 'x' x 5000) for @cases;
+	my $pid = fork // die;
+	if ($pid == 0) {
+		for (1 .. 600) {
+			last if -e "$dir/etc/opened";
+			select undef, undef, undef, 0.05;
 		}
-		$r = in_root(['--rw'], 'sh', '-c', 'exec 3< /etc/changing; cat /etc/changing > /dev/null; '
-			. ': > /etc/opened; while ! [ -e /etc/changed ]; do sleep 0.1; done; sleep 2.5; '
-			. "$look /etc/changing > /dev/null; md5sum < /etc/changing; md5sum <&3");
-		waitpid $pid, 0;
-		unlink "$dir/etc/opened", "$dir/etc/changed";
-		is $r->{out}, (Digest::MD5::md5_hex($new) . "  -\n") x 2, "--rw: a file that the host made $what";
+		select undef, undef, undef, 0.2;
+		spew("$dir/etc/$_->[0]", $_->[1]) for @cases;
+		spew("$dir/etc/changed", '');
+		exit 0;
 	}
+	$r = in_root(['--rw'], 'sh', '-c', 'cd /etc; exec 3< cut 4< longer 5< another; cat cut longer another > /dev/null; '
+		. ': > opened; while ! [ -e changed ]; do sleep 0.1; done; sleep 2.5; '
+		. join('; ', map { "$cases[$_][2] $cases[$_][0] > /dev/null; md5sum < $cases[$_][0]; md5sum <&" . ($_ + 3) } 0 .. 2));
+	waitpid $pid, 0;
+	my @sums = $r->{out} =~ /^(\w+)  -$/mg;
+	is "@sums[2 * $_, 2 * $_ + 1]", join(' ', (Digest::MD5::md5_hex($cases[$_][1])) x 2),
+		"--rw: a file that the host made $cases[$_][0]" for 0 .. 2;
 }
 
 # The guest has seen all of it and holds some open; then the host gives the names to others.

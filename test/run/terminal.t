@@ -8,6 +8,36 @@ use lib "$FindBin::Bin/lib";
 use Test::More;
 use TineRun;
 
+# Modes that a program leaves changed when it is ended: cut anywhere, by the machine's end as well.
+sub changed_terminal {
+	my ($say, @options) = @_;
+
+	return TineRun::Terminal->new(24, 80, tine_argv(@options, '--', 'sh', '-c',
+		"trap '' TERM; $say; echo rea''dy; while :; do sleep 1; done"));
+}
+
+sub end_of {
+	my ($terminal, $how) = @_;
+
+	$terminal->expect(qr/ready\r\n/) or return 'not ready';
+	$how->($terminal->{pid});
+	my $status = $terminal->finish;
+
+	$terminal->expect(qr/\z.^/, 0.2);	# what came with the end
+	return "$status $terminal->{seen}";
+}
+
+sub ended_terminal {
+	my ($say, $how) = @_;
+
+	return end_of(changed_terminal($say), $how);
+}
+
+my $in_pieces = "for piece in '\\033' '[' '?10' '49' ';100' '6h' '\\033[?2' '5l'; do "
+	. 'printf "$piece"; sleep 0.1; done';
+# Its time passes while others are looked at.
+my $limited = changed_terminal($in_pieces, '--timeout', 20);
+
 my $t = TineRun::Terminal->new(33, 101, tine_argv('--', 'sh'));
 my $before = $t->modes;
 ok $t->expect(qr/# /), 'a shell with a prompt';
@@ -83,29 +113,13 @@ $t->type("\x03");
 ok $t->expect(qr/trapped\r\n/), '^C is forwarded as a signal';
 is $t->finish, 9, 'and its handler decides';
 
-# Modes that a program leaves changed when it is ended: cut anywhere, by the machine's end as well.
-sub ended_terminal {
-	my ($say, $how, @options) = @_;
-	my $terminal = TineRun::Terminal->new(24, 80, tine_argv(@options, '--', 'sh', '-c',
-		"trap '' TERM; $say; echo rea''dy; while :; do sleep 1; done"));
-
-	$terminal->expect(qr/ready\r\n/) or return 'not ready';
-	$how->($terminal->{pid});
-	my $status = $terminal->finish;
-
-	$terminal->expect(qr/\z.^/, 0.2);	# what came with the end
-	return "$status $terminal->{seen}";
-}
-
 # Ignored by the program; the third one ends the machine.
 my $signals = sub { kill('TERM', $_[0]), select(undef, undef, undef, 0.3) for 1 .. 3 };
 my $nothing = sub { };
 my $failure = sub { kill 'KILL', split ' ', slurp("/proc/$_[0]/task/$_[0]/children") };
 
-my $in_pieces = "for piece in '\\033' '[' '?10' '49' ';100' '6h' '\\033[?2' '5l'; do "
-	. 'printf "$piece"; sleep 0.1; done';
 is ended_terminal($in_pieces, $signals), "143 \e[?1006l\e[?25h\e[?1049l", 'ended by signals: modes are undone';
-is ended_terminal($in_pieces, $nothing, '--timeout', 20), "124 \e[?1006l\e[?25h\e[?1049l"
+is end_of($limited, $nothing), "124 \e[?1006l\e[?25h\e[?1049l"
 	. "tine: the time of 20 s was up\r\n", 'by the time limit: before what is said';
 like ended_terminal($in_pieces, $failure), qr/^125 \e\[\?1006l\e\[\?25h\e\[\?1049ltine: /, 'by a failure of the machine';
 is ended_terminal('printf "\033[?1049h\033[?25l\033[?25h\033[?1047;1049l"', $signals), '143 ',
