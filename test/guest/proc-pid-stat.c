@@ -1,5 +1,5 @@
 /*
- * Does /proc/PID/stat tell the controlling terminal and its foreground group?
+ * Does /proc/PID/stat tell the controlling terminal and its foreground group, and page faults?
  */
 #include "guest.h"
 
@@ -63,4 +63,33 @@ TEST("are they 0 and -1 without a terminal, and with one those of every process 
 		check_terminal(getpid(), 0, -1);
 	}
 	CHECK_EXIT(pid, 0);
+}
+
+static unsigned long children_faults(void)
+{
+	char text[1024];
+	unsigned long faults;
+
+	CHECK(guest_read_file("/proc/self/stat", text, sizeof text) > 0);
+	CHECK_EQ(sscanf(strrchr(text, ')'), ") %*c %*d %*d %*d %*d %*d %*u %*u %lu", &faults), 1);
+	return faults;
+}
+
+TEST("are a child's faults the parent's once it was waited for?")
+{
+	unsigned long before = children_faults();
+	size_t pages = 100;
+	volatile char *memory;
+	pid_t pid;
+
+	CHILD(pid) {
+		memory = guest_private(pages * 4096);
+		CHECK_OK(madvise((void *)memory, pages * 4096, MADV_NOHUGEPAGE));
+		/* Downwards: pages above come along. */
+		for (size_t i = pages; i-- > 0;)
+			memory[i * 4096] = 1;
+		_exit(0);
+	}
+	CHECK_EXIT(pid, 0);
+	CHECK(children_faults() >= before + pages / 2);
 }

@@ -185,7 +185,9 @@ int proc_show_stat(struct text *out, const struct proc_subject *subject)
 	text_printf(out, "%u (%s) %c %u %u %u ", t->thread.id, t->thread.name, s.state, s.ppid,
 		    s.pgid, s.sid);
 	text_printf(out, "%llu %lld 0 ", U(s.tty), (long long)s.foreground);
-	text_printf(out, "%llu 0 %llu 0 ", U(t->minor_faults), U(t->major_faults));
+	text_printf(out, "%llu %llu %llu %llu ", U(t->minor_faults),
+		    U(read_once(p->children_minor_faults)), U(t->major_faults),
+		    U(read_once(p->children_major_faults)));
 	text_printf(out, "%llu %llu %llu %llu ", U(s.user_ns / TICK_NS), U(s.system_ns / TICK_NS),
 		    U(s.children_user_ns / TICK_NS), U(s.children_system_ns / TICK_NS));
 	text_printf(out, "%d %d %u 0 %llu ", priority_of(&t->thread), t->thread.nice, s.threads,
