@@ -68,7 +68,7 @@ static inline void preempt_enable(void) RELEASES(&preempt_off) NO_LOCK_ANALYSIS
  * zeros. this_cpu() is stable only with preemption off.
  */
 #ifdef ARCH_HAS_PERCPU_BLOCKS
-extern char percpu_start[], percpu_end[], percpu_bytes[];	/* the latter: a block's size */
+extern char percpu_bytes[];		/* its address is the size of a block */
 #define PERCPU(type, name)                                                                        \
 	type name##_percpu __attribute__((section(".bss.percpu." #name))) cache_aligned
 #define PERCPU_DECLARE(type, name) extern type name##_percpu

@@ -39,9 +39,9 @@ struct CAPABILITY("rwlock") rwlock {
 
 void rwlock_init(struct rwlock *l);
 void rwlock_read_lock_slow(struct rwlock *l) ACQUIRES_SHARED(l) EXCLUDES(&preempt_off);
-void rwlock_wake_writer(struct rwlock *l);
 
-static inline bool rwlock_try_read(struct rwlock *l)
+/* For the two below: whether the reader is in. */
+must_check static inline bool rwlock_try_read(struct rwlock *l)
 {
 	for (;;) {
 		uint32_t s = atomic32_load(&l->state);
@@ -72,7 +72,7 @@ static inline void rwlock_read_unlock(struct rwlock *l) RELEASES_SHARED(l) NO_LO
 	s = atomic32_sub_acq_rel(&l->state, 1);
 	ASSERT((s & RWLOCK_READERS_MASK) != RWLOCK_READERS_MASK);
 	if (unlikely((s & RWLOCK_READERS_MASK) == 0 && (s & RWLOCK_WAITING_MASK) != 0))
-		rwlock_wake_writer(l);
+		wake_up(&l->writers);
 }
 
 void rwlock_write_lock(struct rwlock *l) ACQUIRES(l) EXCLUDES(&preempt_off);

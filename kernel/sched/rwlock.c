@@ -36,11 +36,6 @@ void rwlock_read_lock_slow(struct rwlock *l) NO_LOCK_ANALYSIS
 	wait_event(&l->readers, rwlock_try_read(l));
 }
 
-void rwlock_wake_writer(struct rwlock *l)
-{
-	wake_up(&l->writers);
-}
-
 static void write_lock_slow(struct rwlock *l)
 {
 	struct wait_entry entry;

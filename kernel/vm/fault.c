@@ -320,6 +320,7 @@ static int fault_private_object(struct fault *f)
 	return error;
 }
 
+/* The three below are never_inline: an anonymous fault's code lies on fewer pages then. */
 static never_inline int fault_private(struct fault *f)
 {
 	pte_t e;

@@ -37,6 +37,16 @@ static bool find_area(struct fault *f)
 	       (a->flags & (AREA_WRITE | AREA_SHARED | AREA_SPECIAL)) == AREA_WRITE;
 }
 
+/* Looked at before anything is made private for it: a table may be long to copy. */
+static bool is_wanted(const struct fault *f, bool remembered)
+{
+	bool writable;
+	pte_t e = ptable_lookup(space_root(f->space), f->address, &writable);
+
+	return !pte_is_none(e) && !pte_is_special(e) && pte_page(e)->kind == PAGE_ANON &&
+	       (!remembered || pte_is_dirty(e));
+}
+
 /*
  * False: not copied. `remembered`: only if it was written since its entry was made; else it is a
  * stack's, only in anonymous memory (one that lies in a program's data is remembered soon).
@@ -44,22 +54,16 @@ static bool find_area(struct fault *f)
 static bool copy_ahead(struct fault *f, uint64_t address, bool remembered)
 	REQUIRES(&f->space->table_lock)
 {
-	pte_t *slot, e;
-
 	f->address = page_round_down(address);
 	if (!find_area(f) || (!remembered && f->area->object != NULL) ||
+	    !is_wanted(f, remembered) ||
 	    gather_room(&f->gather) < GATHER_PATH + 1 ||
 	    ptable_own_upper(space_root(f->space), f->address, &f->path, &f->gather,
 			     &f->stock) != 0 ||
 	    ptable_fold_is_there(&f->path) ||
-	    !fault_own_leaf(f))
+	    !fault_own_leaf(f) || !fault_settle_write(f, &f->path))
 		return false;
-	slot = ptable_slot(&f->path);
-	e = pte_load(slot);
-	if (pte_is_none(e) || pte_is_special(e) || pte_page(e)->kind != PAGE_ANON ||
-	    (remembered && !pte_is_dirty(e)) || !fault_settle_write(f, &f->path))
-		return false;
-	(void)pte_fetch_clear(slot, PTE_DIRTY);
+	(void)pte_fetch_clear(ptable_slot(&f->path), PTE_DIRTY);
 	return true;
 }
 

@@ -156,6 +156,7 @@ static struct tag_slot *slot_take(struct space *space)
 	return slot;
 }
 
+/* Not in tlb_load_space(): without tags the way through a switch is shorter. */
 static never_inline void load_tagged(struct space *space)
 {
 	struct tag_slot *slot = slot_find(space);

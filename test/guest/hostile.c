@@ -24,7 +24,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
-enum { LAST_CALL = 470, BLOCKS_MS = 100, PATIENCE_MS = 10000, EXIT_NO_ERRNO = 250 };
+enum { LAST_CALL = 470, BLOCKS_LOOKS = 20, PATIENCE_MS = 10000, EXIT_NO_ERRNO = 250 };
 
 /* Fixed places: zeros, zeros that may not be written, an unended string before a hole, the path
  * ".", nothing. */
@@ -255,23 +255,23 @@ static const char *errno_name(int number)
 	return text;
 }
 
-/* Waits for the child: its status, or -1 when it sleeps for good: BLOCKS_MS without a break. */
+/* Waits for the child: its status, or -1 when it sleeps for good: at BLOCKS_LOOKS looks in a row. */
 static int wait_for(pid_t pid)
 {
-	int64_t start = guest_now_ns(), ran = start;
+	int64_t start = guest_now_ns();
 	long pause_ns = 50000;
-	int status;
+	int status, asleep = 0;
 
 	for (;;) {
-		int64_t now;
-
 		if (waitpid(pid, &status, WNOHANG | __WALL) == pid)
 			return status;
-		now = guest_now_ns();
 		/* Most are over soon, and not worth a look. */
 		if (pause_ns < 5000000 || guest_state(pid) == 'R')
-			ran = now;
-		if (now - start > PATIENCE_MS * 1000000LL || now - ran > BLOCKS_MS * 1000000LL)
+			asleep = 0;
+		else
+			asleep++;
+		if (asleep == BLOCKS_LOOKS ||
+		    guest_now_ns() - start > PATIENCE_MS * 1000000LL)
 			return -1;
 		nanosleep(&(struct timespec){ 0, pause_ns }, NULL);
 		if (pause_ns < 5000000)

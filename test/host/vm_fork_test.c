@@ -277,6 +277,41 @@ static void file_destroy(struct object *o)
 	kfree(o);
 }
 
+/*
+ * A library's table is copied whole with the page that is written in it, since its code is read
+ * next; and not at all once the page is not written any more.
+ */
+TEST(a_fork_copies_a_librarys_table_whole_or_not_at_all)
+{
+	struct space *a = begin(), *b[3];
+	struct object *file = file_create(300);
+	struct world_counts c0, c1;
+	uint64_t faults;
+
+	map_object(a, file, 300, 0);
+	for (unsigned int i = 0; i < 300; i++)
+		peek(a, i);
+	b[0] = fork_of(a);
+	poke(a, 7, 70);
+	b[1] = fork_of(a);
+	CHECK_EQUAL(copied(a), 2);
+	faults = atomic64_load(&a->minor_faults);
+	for (unsigned int i = 0; i < 300; i++)
+		CHECK_EQUAL(peek(a, i), i == 7 ? 70 : 0xf11e00 + i);
+	CHECK_EQUAL(atomic64_load(&a->minor_faults), faults);
+	world_count(&c0);
+	b[2] = fork_of(a);
+	world_count(&c1);
+	CHECK_EQUAL(copied(a), 2);
+	CHECK_EQUAL(c1.table, c0.table + 1);
+	world_run(a);
+	for (unsigned int i = 0; i < 3; i++)
+		space_put(b[i]);
+	CHECK_EQUAL(space_unmap(a, at(0), at(300)), 0);
+	file_destroy(file);
+	end(a);
+}
+
 TEST(pages_beyond_the_end_are_sigbus)
 {
 	struct space *a = begin();

@@ -42,7 +42,6 @@ void rwlock_read_lock_slow(struct rwlock *l)
 {
 	host_fail("a lock is waited for that nobody can release");
 }
-void rwlock_wake_writer(struct rwlock *l) { host_fail("a writer waits"); }
 void rwlock_write_lock(struct rwlock *l)
 {
 	HOST_EXPECT(l->state.v == 0 && cpu_self()->preempt_count == 0);
@@ -55,6 +54,7 @@ void rwlock_write_unlock(struct rwlock *l)
 }
 
 bool wait_queue_is_empty(struct wait_queue *q) { return true; }
+void wake_up(struct wait_queue *q) { }
 void wake_up_all(struct wait_queue *q) { }
 void wait_entry_init(struct wait_entry *e, wait_callback_t callback) { }
 void wait_prepare(struct wait_queue *q, struct wait_entry *e, enum wait_mode mode) { }

@@ -238,8 +238,10 @@ void port_polled(struct port *port, short events)
 		port->patience_ms = 0;
 		return;
 	}
-	if (port->patience_ms == 0)
+	if (port->patience_ms == 0) {
+		fprintf(stderr, "init: the launcher has gone, or did not come\n");
 		power_off();
+	}
 	/* poll() tells of it at once, again and again. */
 	port->patience_ms--;
 	sleep_ms(1);
