@@ -255,7 +255,7 @@ static const char *errno_name(int number)
 	return text;
 }
 
-/* Waits for the child: its status, or -1 when it sleeps for good: at BLOCKS_LOOKS looks in a row. */
+/* Waits for the child: its status, or -1 when it sleeps for good: BLOCKS_LOOKS looks in a row. */
 static int wait_for(pid_t pid)
 {
 	int64_t start = guest_now_ns();
