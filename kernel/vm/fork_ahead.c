@@ -10,7 +10,8 @@
  * under the lock and before the flush that it makes anyway. The page of the stack pointer is always
  * one of them.
  *
- * Bound. At most FORK_AHEAD_MAX are remembered, so a fork's cost stays independent of the memory.
+ * Bound. At most FORK_AHEAD_MAX are remembered, and of a table no more than the page's group is
+ * copied, so a fork's cost stays independent of the memory.
  * A copy that was not wanted is made once: its entry begins without the dirty bit, and where the
  * next fork finds it so, the page is forgotten. Who forks and waits has nothing copied for it, and
  * so nothing copied ahead. What is not at hand (a table, a page) is left to the fault.
@@ -37,7 +38,7 @@ static bool find_area(struct fault *f)
 	       (a->flags & (AREA_WRITE | AREA_SHARED | AREA_SPECIAL)) == AREA_WRITE;
 }
 
-/* Looked at before anything is made private for it: a table may be long to copy. */
+/* Looked at before a path is made private for it. */
 static bool is_wanted(const struct fault *f, bool remembered)
 {
 	bool writable;
@@ -61,7 +62,8 @@ static bool copy_ahead(struct fault *f, uint64_t address, bool remembered)
 	    ptable_own_upper(space_root(f->space), f->address, &f->path, &f->gather,
 			     &f->stock) != 0 ||
 	    ptable_fold_is_there(&f->path) ||
-	    !fault_own_leaf(f) || !fault_settle_write(f, &f->path))
+	    ptable_own_group(&f->path, &f->gather, &f->stock) != 0 ||
+	    !fault_settle_write(f, &f->path))
 		return false;
 	(void)pte_fetch_clear(ptable_slot(&f->path), PTE_DIRTY);
 	return true;
