@@ -277,7 +277,7 @@ static void file_destroy(struct object *o)
 	kfree(o);
 }
 
-/* Of a full table its group is copied with a page; nothing once the page is not written any more. */
+/* Of a full table its group is copied with a page; nothing once it is not written any more. */
 TEST(a_fork_copies_no_table_for_a_page_that_is_not_written)
 {
 	struct space *a = begin(), *b[3];
