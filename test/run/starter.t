@@ -77,6 +77,11 @@ for my $case ([ INT => 2 ], [ TERM => 15 ], [ HUP => 1 ], [ QUIT => 3 ]) {
 	my $pid = start($first_err);
 	my @build = TineRun::wait_descendants($pid, 3);
 	kill $signal, $pid;
+	# Again while it ends, as timeout(1) and impatient people do.
+	for (1 .. 4) {
+		Time::HiRes::sleep(0.004);
+		kill $signal, $pid;
+	}
 	is TineRun::wait_limited($pid, 10), 128 + $number, "SIG$signal while it builds: status";
 	ok @build == 3 && TineRun::wait_gone(@build), "SIG$signal while it builds: the build has ended";
 	is slurp($first_err), "tine: building, once\n", "SIG$signal while it builds: nothing more is said";
