@@ -21,6 +21,7 @@
 #include "lib/bits.h"
 #include "lib/string.h"
 #include "mem/slab.h"
+#include "proc/oom.h"
 
 #define CAPACITY_MIN 64u
 #define CAPACITY_MAX (1u << 20)		/* the highest RLIMIT_NOFILE */
@@ -423,9 +424,16 @@ int fd_close(int fd)
 
 	if (fd < 0)
 		return -EBADF;
-	spin_lock(&t->lock);
-	file = fd_detach_locked(t, (size_t)fd, &error);
-	spin_unlock(&t->lock);
+	for (;;) {
+		spin_lock(&t->lock);
+		file = fd_detach_locked(t, (size_t)fd, &error);
+		spin_unlock(&t->lock);
+		/* After a fork the body is copied for it, but no program expects ENOMEM here. */
+		if (file != NULL || error != -ENOMEM ||
+		    read_once(thread_current()->pending_kill))
+			break;
+		oom_relieve();
+	}
 	return file != NULL ? file_close(file, t) : error;
 }
 

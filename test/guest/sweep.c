@@ -320,3 +320,21 @@ TEST_LIMIT("does exec survive the failure of each of its allocations?", 180)
 	CHECK(n > 3 && n < SWEEP_MAX);
 	guest_note("exec: %d places", n - 1);
 }
+
+TEST("does close(2) succeed though what it allocates fails?")
+{
+	int fd, result;
+	pid_t pid;
+
+	control_open();
+	fd = CHECK_OK(dup(control));
+	CHILD(pid)			/* shares the table of descriptors, until one changes it */
+		pause();
+	arm(1);
+	result = close(fd);
+	(void)disarm();
+	CHECK_OK(result);
+	CHECK_OK(kill(pid, SIGKILL));
+	CHECK_SIGNALED(pid, SIGKILL);
+	close(control);
+}
