@@ -91,9 +91,15 @@ int fd_body_make_private_locked(struct fdtable *t, uint32_t capacity) NO_LOCK_AN
 	while (!body_is_private(t->body) || t->body->capacity < capacity) {
 		struct fd_body *old = t->body, *body;
 		uint32_t wanted = MAX(capacity, old->capacity);
+		bool grows = wanted > old->capacity;
 
 		spin_unlock(&t->lock);
 		body = body_create(wanted);
+		/* For a table that need not grow: no program expects ENOMEM of a close(2). */
+		while (body == NULL && !grows && !read_once(thread_current()->pending_kill)) {
+			oom_relieve();
+			body = body_create(wanted);
+		}
 		spin_lock(&t->lock);
 		if (body == NULL)
 			return -ENOMEM;
@@ -424,16 +430,9 @@ int fd_close(int fd)
 
 	if (fd < 0)
 		return -EBADF;
-	for (;;) {
-		spin_lock(&t->lock);
-		file = fd_detach_locked(t, (size_t)fd, &error);
-		spin_unlock(&t->lock);
-		/* After a fork the body is copied for it, but no program expects ENOMEM here. */
-		if (file != NULL || error != -ENOMEM ||
-		    read_once(thread_current()->pending_kill))
-			break;
-		oom_relieve();
-	}
+	spin_lock(&t->lock);
+	file = fd_detach_locked(t, (size_t)fd, &error);
+	spin_unlock(&t->lock);
 	return file != NULL ? file_close(file, t) : error;
 }
 

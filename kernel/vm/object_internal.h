@@ -28,6 +28,7 @@ static inline bool object_dirt_is_excessive(void)
 {
 	return atomic64_load(&object_dirty_total) > page_total() / 8;
 }
+
 /* The object has one dirty page more or less. */
 void object_count_dirty(struct object *object, int change);
 
